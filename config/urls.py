@@ -1,0 +1,15 @@
+"""Where every page is."""
+
+from django.contrib import admin
+from django.urls import path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path(
+        "canvases/<uuid:object_id>/",
+        RedirectView.as_view(pattern_name="admin:governance_canvas_change"),
+        name="canvas",
+    ),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,1 @@
+"""Agent Governance: decide what AI agents may do, and keep the record."""

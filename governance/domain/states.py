@@ -1,0 +1,233 @@
+"""Every lifecycle as one table: from each state, the states a row may move to.
+
+`governance.lifecycle.move` is the only code that moves a row, and the diagrams in
+`docs/states.md` are generated from these tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import TextChoices
+
+
+class WorkspaceState(TextChoices):
+    """A halted workspace denies everything."""
+
+    ACTIVE = "active", "Active"
+    HALTED = "halted", "Halted"
+
+
+class AgentState(TextChoices):
+    """Only an active agent may do anything."""
+
+    ACTIVE = "active", "Active"
+    PAUSED = "paused", "Paused"
+    RETIRED = "retired", "Retired"
+
+
+class PolicyState(TextChoices):
+    """A draft may change; a published version never does."""
+
+    DRAFT = "draft", "Draft"
+    PUBLISHED = "published", "Published"
+    DISCARDED = "discarded", "Discarded"
+
+
+class GrantState(TextChoices):
+    """A grant also ends when it expires, without changing state."""
+
+    ACTIVE = "active", "Active"
+    REVOKED = "revoked", "Revoked"
+
+
+class CeilingState(TextChoices):
+    """At most one ceiling of an agent is active."""
+
+    ACTIVE = "active", "Active"
+    LIFTED = "lifted", "Lifted"
+
+
+class RunState(TextChoices):
+    """A queued run waits for a person."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    ABANDONED = "abandoned", "Abandoned"
+
+
+class ProposalState(TextChoices):
+    """What became of a plan that waits for people."""
+
+    PROPOSED = "proposed", "Proposed"
+    APPROVED = "approved", "Approved"
+    REJECTED = "rejected", "Rejected"
+    CANCELLED = "cancelled", "Cancelled"
+    EXPIRED = "expired", "Expired"
+    EXECUTED = "executed", "Executed"
+    FAILED = "failed", "Failed"
+    IN_DOUBT = "in_doubt", "In doubt"
+
+
+class ExecutionState(TextChoices):
+    """In doubt: something was sent, and nobody knows whether it took effect."""
+
+    READY = "ready", "Ready"
+    CLAIMED = "claimed", "Claimed"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    IN_DOUBT = "in_doubt", "In doubt"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class StepState(TextChoices):
+    """A local step goes from pending to its end in one transaction and is never `sent`."""
+
+    PENDING = "pending", "Pending"
+    SENT = "sent", "Sent"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    IN_DOUBT = "in_doubt", "In doubt"
+    NOT_RUN = "not_run", "Not run"
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """One lifecycle: its initial state and, from each state, where a row may go."""
+
+    name: str
+    initial: str
+    moves: Mapping[str, frozenset[str]]
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Every state, in the order the table declares them."""
+        return tuple(self.moves)
+
+    @property
+    def terminal(self) -> frozenset[str]:
+        """The states nothing leaves."""
+        return frozenset(state for state, targets in self.moves.items() if not targets)
+
+    def allows(self, source: str, target: str) -> bool:
+        """Whether a row may move from `source` to `target`; unknown states never may."""
+        return target in self.moves.get(source, frozenset())
+
+
+def _lifecycle(name: str, initial: str, moves: Mapping[str, set[str]]) -> Lifecycle:
+    return Lifecycle(name, initial, {str(s): frozenset(map(str, t)) for s, t in moves.items()})
+
+
+WORKSPACE = _lifecycle(
+    "workspace",
+    WorkspaceState.ACTIVE,
+    {
+        WorkspaceState.ACTIVE: {WorkspaceState.HALTED},
+        WorkspaceState.HALTED: {WorkspaceState.ACTIVE},
+    },
+)
+
+AGENT = _lifecycle(
+    "agent",
+    AgentState.ACTIVE,
+    {
+        AgentState.ACTIVE: {AgentState.PAUSED, AgentState.RETIRED},
+        AgentState.PAUSED: {AgentState.ACTIVE, AgentState.RETIRED},
+        AgentState.RETIRED: set(),
+    },
+)
+
+POLICY = _lifecycle(
+    "policy version",
+    PolicyState.DRAFT,
+    {
+        PolicyState.DRAFT: {PolicyState.PUBLISHED, PolicyState.DISCARDED},
+        PolicyState.PUBLISHED: set(),
+        PolicyState.DISCARDED: set(),
+    },
+)
+
+GRANT = _lifecycle(
+    "grant",
+    GrantState.ACTIVE,
+    {GrantState.ACTIVE: {GrantState.REVOKED}, GrantState.REVOKED: set()},
+)
+
+CEILING = _lifecycle(
+    "ceiling",
+    CeilingState.ACTIVE,
+    {CeilingState.ACTIVE: {CeilingState.LIFTED}, CeilingState.LIFTED: set()},
+)
+
+RUN = _lifecycle(
+    "run",
+    RunState.QUEUED,
+    {
+        RunState.QUEUED: {RunState.RUNNING, RunState.ABANDONED},
+        RunState.RUNNING: {RunState.SUCCEEDED, RunState.FAILED, RunState.ABANDONED},
+        RunState.SUCCEEDED: set(),
+        RunState.FAILED: set(),
+        RunState.ABANDONED: set(),
+    },
+)
+
+PROPOSAL = _lifecycle(
+    "proposal",
+    ProposalState.PROPOSED,
+    {
+        ProposalState.PROPOSED: {
+            ProposalState.APPROVED,
+            ProposalState.REJECTED,
+            ProposalState.CANCELLED,
+            ProposalState.EXPIRED,
+        },
+        ProposalState.APPROVED: {
+            ProposalState.EXECUTED,
+            ProposalState.FAILED,
+            ProposalState.IN_DOUBT,
+            ProposalState.CANCELLED,
+        },
+        ProposalState.IN_DOUBT: {ProposalState.EXECUTED, ProposalState.FAILED},
+        ProposalState.REJECTED: set(),
+        ProposalState.CANCELLED: set(),
+        ProposalState.EXPIRED: set(),
+        ProposalState.EXECUTED: set(),
+        ProposalState.FAILED: set(),
+    },
+)
+
+EXECUTION = _lifecycle(
+    "execution",
+    ExecutionState.READY,
+    {
+        ExecutionState.READY: {ExecutionState.CLAIMED, ExecutionState.CANCELLED},
+        ExecutionState.CLAIMED: {
+            ExecutionState.READY,  # the lease expired and nothing is in doubt
+            ExecutionState.DONE,
+            ExecutionState.FAILED,
+            ExecutionState.IN_DOUBT,
+        },
+        ExecutionState.IN_DOUBT: {ExecutionState.DONE, ExecutionState.FAILED},  # reconciled
+        ExecutionState.DONE: set(),
+        ExecutionState.FAILED: set(),
+        ExecutionState.CANCELLED: set(),
+    },
+)
+
+STEP = _lifecycle(
+    "execution step",
+    StepState.PENDING,
+    {
+        StepState.PENDING: {StepState.SENT, StepState.DONE, StepState.FAILED, StepState.NOT_RUN},
+        StepState.SENT: {StepState.DONE, StepState.FAILED, StepState.IN_DOUBT},
+        StepState.IN_DOUBT: {StepState.DONE, StepState.FAILED},
+        StepState.DONE: set(),
+        StepState.FAILED: set(),
+        StepState.NOT_RUN: set(),
+    },
+)
+
+ALL = (WORKSPACE, AGENT, POLICY, GRANT, CEILING, RUN, PROPOSAL, EXECUTION, STEP)

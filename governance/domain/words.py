@@ -1,0 +1,125 @@
+"""The vocabulary of the application, as closed sets of values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import IntegerChoices, TextChoices
+
+
+class Maturity(TextChoices):
+    """How much autonomy an agent has earned; declared from least to most."""
+
+    STUDENT = "student", "Student"
+    INTERN = "intern", "Intern"
+    SUPERVISED = "supervised", "Supervised"
+    AUTONOMOUS = "autonomous", "Autonomous"
+
+    @property
+    def rank(self) -> int:
+        """0 (student) to 3 (autonomous)."""
+        return list(Maturity).index(self)
+
+
+class Route(TextChoices):
+    """The gate's answer; declared from loosest to strictest."""
+
+    EXECUTION = "execution", "Execution"
+    SUPERVISION = "supervision", "Supervision"
+    PROPOSAL = "proposal", "Proposal"
+    TRAINING = "training", "Training"
+    DENIED = "denied", "Denied"
+
+    @property
+    def strictness(self) -> int:
+        """0 (execution) to 4 (denied)."""
+        return list(Route).index(self)
+
+    def within(self, limit: Route) -> bool:
+        """Whether this route asks for nothing stricter than `limit`."""
+        return self.strictness <= limit.strictness
+
+
+def strictest(routes: Iterable[Route]) -> Route:
+    """The strictest of one or more routes. Raises ValueError when there is none."""
+    return max(routes, key=lambda route: route.strictness)
+
+
+class Complexity(IntegerChoices):
+    """What an action touches, from reading to what cannot be taken back."""
+
+    READ = 1, "1 read"
+    DRAFT = 2, "2 draft"
+    CHANGE = 3, "3 change"
+    IRREVERSIBLE = 4, "4 irreversible or costly"
+
+
+class Reversibility(TextChoices):
+    """Whether an effect can be undone."""
+
+    REVERSIBLE = "reversible", "Reversible"
+    COMPENSABLE = "compensable", "Compensable"
+    IRREVERSIBLE = "irreversible", "Irreversible"
+
+
+class Mode(TextChoices):
+    """Who carries out an action: a handler of ours, or the agent itself."""
+
+    HANDLER = "handler", "Handler"
+    AGENT = "agent", "Agent"
+
+
+class Effect(TextChoices):
+    """Where an action's effect lands, and so what can be promised about repeating it."""
+
+    LOCAL = "local", "Local (this database)"
+    KEYED = "keyed", "Keyed (the far side dedups)"
+    UNKEYED = "unkeyed", "Unkeyed (the far side does not dedup)"
+
+
+class TriggerSource(TextChoices):
+    """What asked an agent to start."""
+
+    MANUAL = "manual", "Manual"
+    DATA_SYNC = "data_sync", "Data sync"
+    WORKFLOW_ENGINE = "workflow_engine", "Workflow engine"
+    AI_COORDINATOR = "ai_coordinator", "AI coordinator"
+
+
+class ProposalKind(TextChoices):
+    """What a proposal is for."""
+
+    ACTION = "action", "Action"
+    TRAINING = "training", "Training"
+    ANALYSIS = "analysis", "Analysis"
+
+
+class RunKind(TextChoices):
+    """Whether a run is real work or an exam."""
+
+    LIVE = "live", "Live"
+    EXAM = "exam", "Exam"
+
+
+class ReviewVerdict(TextChoices):
+    """One person's verdict on one proposal."""
+
+    APPROVE = "approve", "Approve"
+    REJECT = "reject", "Reject"
+    ABSTAIN = "abstain", "Abstain"
+
+
+class DecisionKind(TextChoices):
+    """Which of the gate's two questions a decision answers."""
+
+    TRIGGER = "trigger", "Trigger"
+    ACTION = "action", "Action"
+
+
+class CanvasKind(TextChoices):
+    """What a canvas shows."""
+
+    CHART = "chart", "Chart"
+    SHEET = "sheet", "Sheet"
+    FORM = "form", "Form"
+    MARKDOWN = "markdown", "Markdown"

@@ -1,0 +1,1 @@
+"""Carrying out cleared plans. Knows nothing of proposals or evidence."""

@@ -1,0 +1,109 @@
+"""Claims: who holds an execution, under which fencing token, until when."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+from django.db import transaction
+from django.utils import timezone
+
+from governance import lifecycle
+from governance.domain.actors import Actor
+from governance.domain.errors import LeaseLost, StaleState
+from governance.domain.states import ExecutionState, StepState
+from governance.domain.words import Effect, Mode
+from governance.models import Execution, ExecutionStep
+
+OnFinish = Callable[[Execution, Actor], None]
+"""Called in the finishing transaction, with the execution in its new state."""
+
+CANDIDATES = 20
+"""How many ready executions one search looks at before it gives up to other workers."""
+
+
+def claim(*, execution: Execution, by: Actor, lease: datetime.timedelta) -> None:
+    """Take a ready execution for `lease`, under the next fencing token. Raises StaleState."""
+    lifecycle.move(
+        execution,
+        to=ExecutionState.CLAIMED,
+        by=by,
+        fields={
+            "fencing_token": execution.fencing_token + 1,
+            "claimed_by": str(by)[:200],
+            "lease_expires_at": timezone.now() + lease,
+        },
+        where={"fencing_token": execution.fencing_token},
+        data={"fencing_token": execution.fencing_token + 1},
+    )
+
+
+def claim_next(*, by: Actor, lease: datetime.timedelta) -> Execution | None:
+    """Claim the oldest execution that is ready for workers; None when there is none."""
+    for execution in Execution.objects.ready_for_workers()[:CANDIDATES]:
+        try:
+            claim(execution=execution, by=by, lease=lease)
+        except StaleState:
+            continue  # another worker was faster
+        return execution
+    return None
+
+
+def hold(execution: Execution, *, lease: datetime.timedelta) -> None:
+    """Prove, and extend, that we hold it: a conditional UPDATE on state and fencing token.
+
+    In a transaction this also locks the row, so that nobody can take it before we commit.
+    Raises LeaseLost.
+    """
+    held = Execution.objects.filter(
+        pk=execution.pk, state=ExecutionState.CLAIMED, fencing_token=execution.fencing_token
+    ).update(lease_expires_at=timezone.now() + lease)
+    if held != 1:
+        raise LeaseLost(
+            f"Execution {execution.pk} is no longer held under fencing token "
+            f"{execution.fencing_token}; stop working on it."
+        )
+
+
+def sweep(*, by: Actor, on_finish: OnFinish) -> dict[str, int]:
+    """Settle claims whose lease ran out; returns how many became `ready` and `in_doubt`.
+
+    Nothing sent, or nothing that could be doubled by sending it again: ready once more.
+    Anything else may have taken effect, and only a person can find out: in doubt.
+    """
+    now = timezone.now()
+    swept = {"ready": 0, "in_doubt": 0}
+    for execution in Execution.objects.expired(now=now):
+        try:
+            with transaction.atomic():
+                state = _settle_expired(execution, now=now, by=by, on_finish=on_finish)
+        except StaleState:
+            continue  # its holder came back, or another sweeper was faster
+        swept[state] += 1
+    return swept
+
+
+def _settle_expired(
+    execution: Execution, *, now: datetime.datetime, by: Actor, on_finish: OnFinish
+) -> str:
+    sent = list(execution.steps.filter(state=StepState.SENT))
+    doubtful = execution.mode == Mode.AGENT or any(s.effect == Effect.UNKEYED for s in sent)
+    to = ExecutionState.IN_DOUBT if doubtful else ExecutionState.READY
+    lifecycle.move(
+        execution,
+        to=to,
+        by=by,
+        fields={"lease_expires_at": None},
+        where={"lease_expires_at__lte": now, "fencing_token": execution.fencing_token},
+        data={"why": "the lease ran out"},
+    )
+    if doubtful:
+        for step in sent:
+            doubt(step, by=by, error="The lease ran out before an outcome was reported.")
+        on_finish(execution, by)
+    return str(to)
+
+
+def doubt(step: ExecutionStep, *, by: Actor, error: str) -> None:
+    """Mark a sent step in doubt."""
+    lifecycle.move(step, to=StepState.IN_DOUBT, by=by, fields={"error": error})

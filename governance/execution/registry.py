@@ -1,0 +1,86 @@
+"""Handlers: the code behind action types in handler mode, found by the action type's exact key."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from governance.domain.errors import NotFound
+from governance.domain.values import Json
+from governance.domain.words import Complexity, Effect, Reversibility
+
+
+class ActionFailed(Exception):
+    """A handler raises this when it knows that nothing took effect. str() is shown to people.
+
+    Any other exception from a handler whose effect is not local leaves the step in doubt.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """Which step a handler is carrying out. `idempotency_key` is the same on every attempt."""
+
+    workspace_id: uuid.UUID
+    agent_id: uuid.UUID
+    run_id: uuid.UUID | None
+    execution_id: uuid.UUID
+    step_id: uuid.UUID
+    idempotency_key: str
+
+
+Handler = Callable[[StepContext, dict[str, Json]], dict[str, Json]]
+"""Takes the step and its validated params; returns a JSON object of at most 256,000 bytes.
+
+A handler with a local effect runs inside the transaction that records its step; any other runs
+outside every transaction.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """What a handler says of itself: the catalogue entry that `setup` writes for it."""
+
+    key: str
+    title: str
+    description: str
+    complexity: Complexity
+    reversibility: Reversibility
+    effect: Effect
+    params_schema: dict[str, Json]
+    handler: Handler
+    system_only: bool = False
+    expires_after: datetime.timedelta = field(default=datetime.timedelta(days=7))
+
+
+_SPECS: dict[str, ActionSpec] = {}
+
+
+def register(spec: ActionSpec) -> None:
+    """Make a handler known. Raises ValueError when the key is taken."""
+    if spec.key in _SPECS:
+        raise ValueError(f"Two handlers are registered for the action type {spec.key!r}.")
+    _SPECS[spec.key] = spec
+
+
+def unregister(key: str) -> None:
+    """Forget a handler; for tests that register their own."""
+    _SPECS.pop(key, None)
+
+
+def find(key: str) -> ActionSpec:
+    """The handler of exactly this key; raises NotFound."""
+    spec = _SPECS.get(key)
+    if spec is None:
+        raise NotFound(
+            f"No handler is registered for the action type {key!r}: register one in a "
+            "handlers module of an installed application."
+        )
+    return spec
+
+
+def known() -> tuple[ActionSpec, ...]:
+    """Every registered handler, by key."""
+    return tuple(_SPECS[key] for key in sorted(_SPECS))

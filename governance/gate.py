@@ -1,0 +1,239 @@
+"""Ask the gate: read the agent and the policy now, ask the pure core, record the decision."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.utils import timezone
+
+from governance import ledger
+from governance.domain.actors import Actor
+from governance.domain.errors import InvalidInput
+from governance.domain.states import AgentState, CeilingState, WorkspaceState
+from governance.domain.values import Json, digest
+from governance.domain.words import Complexity, DecisionKind, Maturity, Route, TriggerSource
+from governance.models import (
+    ActionType,
+    Agent,
+    Ceiling,
+    Decision,
+    Execution,
+    Grant,
+    PolicyVersion,
+    Proposal,
+    Run,
+    Trigger,
+)
+from governance.policy import schemas
+from governance.policy.conditions import Condition
+from governance.policy.facts import ActionFacts, ActionQuestion, AgentFacts, GrantFacts
+from governance.policy.gate import Verdict, denied, judge_action, judge_trigger
+from governance.policy.rules import CompiledPolicy, seal
+
+UNREADABLE = "the agent's state cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdict, and what it was based on. `policy` is None where none is published."""
+
+    verdict: Verdict
+    kind: DecisionKind
+    maturity: str
+    policy: PolicyVersion | None
+    action_type: str = ""
+    step: str = ""
+    params_digest: str = ""
+
+    @property
+    def route(self) -> Route:
+        """The verdict's route."""
+        return self.verdict.route
+
+
+def ask_to_start(*, agent_id: uuid.UUID, source: TriggerSource) -> Answer:
+    """May this agent start on a trigger from `source`? Reads only; raises nothing."""
+    agent = Agent.objects.select_related("workspace").get(pk=agent_id)
+    policy = PolicyVersion.objects.newest(agent.workspace_id)
+    facts = _agent_facts(agent)
+    verdict = judge_trigger(facts, source) if facts else denied(UNREADABLE)
+    return Answer(verdict, DecisionKind.TRIGGER, agent.maturity, policy)
+
+
+def ask_to_act(
+    *,
+    agent_id: uuid.UUID,
+    action_type: str,
+    params: dict[str, Json],
+    run: Run | None = None,
+    step: str = "",
+    by_system: bool = False,
+) -> Answer:
+    """May this agent take this action now? Reads only.
+
+    Whatever cannot be found, read or evaluated is an answer too: denied, with the reason.
+    Action types marked `system_only` are denied unless the system itself asks.
+    """
+    agent = Agent.objects.select_related("workspace").get(pk=agent_id)
+    policy = PolicyVersion.objects.newest(agent.workspace_id)
+    found = ActionType.objects.of(agent.workspace_id).enabled().filter(key=action_type).first()
+    if found is None:
+        verdict = denied(f"there is no enabled action type {action_type!r}")
+    elif found.system_only and not by_system:
+        verdict = denied(f"action type {action_type!r} is reserved to the system")
+    else:
+        verdict = _judge(agent=agent, policy=policy, found=found, params=params, run=run)
+    return Answer(
+        verdict,
+        DecisionKind.ACTION,
+        agent.maturity,
+        policy,
+        action_type,
+        step,
+        digest(params, what="params"),
+    )
+
+
+def record(
+    answer: Answer,
+    *,
+    agent: Agent,
+    by: Actor,
+    run: Run | None = None,
+    trigger: Trigger | None = None,
+    proposal: Proposal | None = None,
+    execution: Execution | None = None,
+) -> Decision:
+    """INSERT the Decision; unless it is a plain execution, append it to the ledger as well."""
+    verdict = answer.verdict
+    decision = Decision.objects.create(
+        workspace_id=agent.workspace_id,
+        kind=answer.kind,
+        agent=agent,
+        run=run,
+        trigger=trigger,
+        proposal=proposal,
+        execution=execution,
+        action_type=answer.action_type,
+        step=answer.step,
+        params_digest=answer.params_digest,
+        route=verdict.route,
+        reasons=list(verdict.reasons),
+        matched_rules=[match.as_json() for match in verdict.matches],
+        grant_id=verdict.grant,
+        maturity=answer.maturity,
+        policy=answer.policy,
+    )
+    if verdict.route is not Route.EXECUTION:
+        _append(decision, by=by)
+    return decision
+
+
+def _judge(
+    *,
+    agent: Agent,
+    policy: PolicyVersion | None,
+    found: ActionType,
+    params: dict[str, Json],
+    run: Run | None,
+) -> Verdict:
+    facts = _agent_facts(agent)
+    if facts is None:
+        return denied(UNREADABLE)
+    wrong = schemas.problems(found.params_schema, params)
+    if wrong:
+        return denied(f"invalid params: {'; '.join(wrong)}")
+    if policy is None:
+        return denied("no policy version is published")
+    try:
+        compiled = _compiled(policy.id, policy.number or 0, policy.digest or "")
+    except InvalidInput as error:
+        return denied(str(error))
+    trigger = run.trigger if run else None
+    question = ActionQuestion(
+        agent=facts,
+        action=_action_facts(found),
+        params=params,
+        now=timezone.now(),
+        grants=_grants(agent_id=agent.id, action_type=found.key),
+        trigger=trigger.as_map() if trigger else {},
+        run=run.as_map() if run else {},
+    )
+    return judge_action(question, compiled)
+
+
+def _agent_facts(agent: Agent) -> AgentFacts | None:
+    ceiling = Ceiling.objects.filter(agent_id=agent.id, state=CeilingState.ACTIVE).first()
+    try:
+        return AgentFacts(
+            id=str(agent.id),
+            name=agent.name,
+            category=agent.category,
+            maturity=Maturity(agent.maturity),
+            state=AgentState(agent.state),
+            confidence_score=float(agent.confidence_score),
+            capabilities=agent.capabilities,
+            ceiling=Maturity(ceiling.maturity) if ceiling else None,
+            workspace_halted=agent.workspace.state != WorkspaceState.ACTIVE,
+        )
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _action_facts(found: ActionType) -> ActionFacts:
+    return ActionFacts(
+        key=found.key,
+        complexity=Complexity(found.complexity),
+        reversibility=found.reversibility,
+        mode=found.mode,
+        effect=found.effect,
+    )
+
+
+def _grants(*, agent_id: uuid.UUID, action_type: str) -> tuple[GrantFacts, ...]:
+    rows = Grant.objects.in_force(agent_id=agent_id, action_type=action_type)
+    return tuple(_grant_facts(row) for row in rows)
+
+
+def _grant_facts(row: Grant) -> GrantFacts:
+    try:
+        condition, broken = (Condition(row.condition) if row.condition else None), False
+    except InvalidInput:
+        condition, broken = None, True
+    return GrantFacts(str(row.id), Route(row.route), row.expires_at, condition, broken)
+
+
+@lru_cache(maxsize=64)
+def _compiled(policy_id: uuid.UUID, number: int, sealed: str) -> CompiledPolicy:
+    """Compile a published version once; its rules must still match the digest of publishing."""
+    sources = PolicyVersion.objects.get(pk=policy_id).sources()
+    if seal(sources) != sealed:
+        raise InvalidInput(
+            f"policy version {number} does not match the digest it was published with"
+        )
+    return CompiledPolicy(id=str(policy_id), number=number, rules=sources)
+
+
+def _append(decision: Decision, *, by: Actor) -> None:
+    data: dict[str, Any] = {
+        "decision": str(decision.id),
+        "question": decision.kind,
+        "route": decision.route,
+        "reasons": decision.reasons,
+        "matched_rules": decision.matched_rules,
+        "action_type": decision.action_type,
+        "params_digest": decision.params_digest,
+        "maturity": decision.maturity,
+        "policy": str(decision.policy_id) if decision.policy_id else None,
+        "run": str(decision.run_id) if decision.run_id else None,
+    }
+    ledger.append(
+        kind=f"decision.{decision.route}",
+        by=by,
+        workspace_id=decision.workspace_id,
+        subject_id=decision.agent_id,
+        data=data,
+    )

@@ -1,0 +1,5 @@
+"""The append-only record."""
+
+from governance.ledger.append import append
+
+__all__ = ["append"]

@@ -1,0 +1,34 @@
+"""The nouns, one per file. QuerySet methods are the reads; nothing here writes."""
+
+from governance.models.action_type import ActionType
+from governance.models.agent import Agent
+from governance.models.canvas import Canvas
+from governance.models.decision import Decision
+from governance.models.execution import Execution, ExecutionStep
+from governance.models.grant import Ceiling, Grant
+from governance.models.ledger_entry import LedgerEntry
+from governance.models.membership import Membership
+from governance.models.policy import PolicyRule, PolicyVersion
+from governance.models.proposal import Proposal, Review
+from governance.models.run import Run, Trigger
+from governance.models.workspace import Workspace
+
+__all__ = [
+    "ActionType",
+    "Agent",
+    "Canvas",
+    "Ceiling",
+    "Decision",
+    "Execution",
+    "ExecutionStep",
+    "Grant",
+    "LedgerEntry",
+    "Membership",
+    "PolicyRule",
+    "PolicyVersion",
+    "Proposal",
+    "Review",
+    "Run",
+    "Trigger",
+    "Workspace",
+]

@@ -1,0 +1,31 @@
+"""Canvas: something an agent presented, stored as data and rendered by us."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from governance.domain.words import CanvasKind
+from governance.models.agent import Agent
+from governance.models.base import Record, RecordQuerySet, one_of
+from governance.models.execution import ExecutionStep
+
+
+class Canvas(Record):
+    """At most one of a step: the key that makes presenting it twice impossible."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="canvases")
+    step = models.OneToOneField(ExecutionStep, on_delete=models.PROTECT, related_name="canvas")
+    kind = models.CharField(max_length=20, choices=CanvasKind.choices)
+    title = models.CharField(max_length=200)
+    content = models.JSONField()
+
+    objects = RecordQuerySet["Canvas"].as_manager()
+
+    class Meta:
+        verbose_name_plural = "canvases"
+        ordering = ("-created_at", "-id")
+        indexes = (models.Index(fields=("workspace", "-created_at", "-id"), name="canvas_list"),)
+        constraints = (one_of("kind", CanvasKind.values, name="canvas_kind_known"),)
+
+    def __str__(self) -> str:
+        return self.title

@@ -1,0 +1,157 @@
+"""Execution and ExecutionStep: the durable record of carrying out a cleared plan."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from governance.domain import states
+from governance.domain.states import ExecutionState, StepState, WorkspaceState
+from governance.domain.words import Effect, Mode, Route
+from governance.models.agent import Agent
+from governance.models.base import (
+    Record,
+    RecordQuerySet,
+    Stateful,
+    one_of,
+    set_exactly_in,
+    state_check,
+)
+from governance.models.proposal import Proposal
+from governance.models.run import Run
+
+EXECUTION_ENDED = frozenset({ExecutionState.DONE, ExecutionState.FAILED, ExecutionState.CANCELLED})
+STEP_ENDED = frozenset({StepState.DONE, StepState.FAILED, StepState.NOT_RUN})
+
+
+class ExecutionQuerySet(RecordQuerySet["Execution"]):
+    """Reads."""
+
+    def ready_for_workers(self) -> ExecutionQuerySet:
+        """What a worker may claim, oldest first; a halted workspace's work waits."""
+        return self.filter(
+            state=ExecutionState.READY,
+            mode=Mode.HANDLER,
+            workspace__state=WorkspaceState.ACTIVE,
+        ).order_by("created_at", "id")
+
+    def expired(self, *, now: datetime) -> ExecutionQuerySet:
+        """Claimed, with a lease that ran out."""
+        return self.filter(state=ExecutionState.CLAIMED, lease_expires_at__lte=now)
+
+    def of_proposal(self, proposal_id: uuid.UUID) -> Execution | None:
+        """The one execution of a proposal, if it was approved."""
+        return self.filter(proposal_id=proposal_id).first()
+
+
+class Execution(Stateful, Record):
+    """`cleared_route`: the strictest gate answer that what happened so far covers.
+
+    `execution` when the gate itself said so, `proposal` when people approved. The gate is asked
+    again before anything is sent, and a stricter answer than this stops it.
+    """
+
+    LIFECYCLE: ClassVar = states.EXECUTION
+
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="executions")
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, null=True, related_name="executions")
+    proposal = models.OneToOneField(
+        Proposal, on_delete=models.PROTECT, null=True, related_name="execution"
+    )
+    mode = models.CharField(max_length=20, choices=Mode.choices)
+    cleared_route = models.CharField(max_length=20, choices=Route.choices)
+    plan = models.TextField()
+    digest = models.CharField(max_length=64)
+    state = models.CharField(
+        max_length=20,
+        choices=ExecutionState.choices,
+        default=states.EXECUTION.initial,
+        editable=False,
+    )
+    fencing_token = models.PositiveIntegerField(default=0, editable=False)
+    claimed_by = models.CharField(max_length=200, blank=True, editable=False)
+    lease_expires_at = models.DateTimeField(null=True, editable=False)
+    finished_at = models.DateTimeField(null=True, editable=False)
+    error = models.TextField(blank=True, editable=False)
+
+    objects = ExecutionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        indexes = (
+            models.Index(fields=("workspace", "-created_at", "-id"), name="execution_list"),
+            models.Index(
+                fields=("created_at", "id"),
+                condition=Q(state=ExecutionState.READY),
+                name="execution_ready",
+            ),
+            models.Index(
+                fields=("lease_expires_at",),
+                condition=Q(state=ExecutionState.CLAIMED),
+                name="execution_leases",
+            ),
+        )
+        constraints = (
+            one_of("mode", Mode.values, name="execution_mode_known"),
+            one_of("cleared_route", Route.values, name="execution_route_known"),
+            state_check(states.EXECUTION, name="execution_state_known"),
+            set_exactly_in(
+                {ExecutionState.CLAIMED}, "lease_expires_at", name="execution_lease_pairs"
+            ),
+            set_exactly_in(EXECUTION_ENDED, "finished_at", name="execution_finished_pairs"),
+            models.CheckConstraint(
+                condition=~Q(state=ExecutionState.FAILED) | ~Q(error=""),
+                name="execution_failed_says_why",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"execution {self.id} ({self.state})"
+
+
+class ExecutionStep(Stateful, Record):
+    """One step. `idempotency_key` goes to the far side and never changes between attempts."""
+
+    LIFECYCLE: ClassVar = states.STEP
+
+    execution = models.ForeignKey(Execution, on_delete=models.PROTECT, related_name="steps")
+    position = models.PositiveSmallIntegerField()
+    step = models.CharField(max_length=50)
+    action_type = models.CharField(max_length=100)
+    effect = models.CharField(max_length=20, choices=Effect.choices)
+    idempotency_key = models.CharField(max_length=100)
+    state = models.CharField(
+        max_length=20, choices=StepState.choices, default=states.STEP.initial, editable=False
+    )
+    sent_at = models.DateTimeField(null=True, editable=False)
+    finished_at = models.DateTimeField(null=True, editable=False)
+    output = models.TextField(blank=True, editable=False)
+    error = models.TextField(blank=True, editable=False)
+
+    objects = RecordQuerySet["ExecutionStep"].as_manager()
+
+    class Meta:
+        ordering = ("execution", "position")
+        constraints = (
+            models.UniqueConstraint(fields=("execution", "position"), name="step_position_once"),
+            models.UniqueConstraint(fields=("execution", "step"), name="step_id_once"),
+            models.UniqueConstraint(fields=("idempotency_key",), name="step_idempotency_key_once"),
+            one_of("effect", Effect.values, name="step_effect_known"),
+            state_check(states.STEP, name="step_state_known"),
+            set_exactly_in(STEP_ENDED, "finished_at", name="step_finished_pairs"),
+            models.CheckConstraint(
+                condition=~Q(state__in=[StepState.SENT, StepState.IN_DOUBT])
+                | Q(sent_at__isnull=False),
+                name="step_sent_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=StepState.FAILED) | ~Q(error=""), name="step_failed_says_why"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.step}: {self.action_type} ({self.state})"

@@ -1,0 +1,1 @@
+"""The pure rules: frozen values in, frozen values out; no database, no clock, no settings."""

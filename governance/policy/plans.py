@@ -1,0 +1,154 @@
+"""Plans: the canonical form of what is to be executed, and what an edit changed in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from governance.domain.errors import InvalidInput
+from governance.domain.values import Json, canonical_text, digest, parse_json, require_storable
+
+MAX_BYTES = 256_000
+"""Largest plan accepted, in bytes."""
+
+MAX_STEPS = 50
+"""Most steps in one plan."""
+
+MISSING = object()
+"""Marks a side of a difference that is not there, which is not the same as null."""
+
+
+class _Step(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
+    action_type: Annotated[str, Field(min_length=1, max_length=100)]
+    params: dict[str, Json]
+
+
+_STEPS = TypeAdapter(Annotated[list[_Step], Field(min_length=1, max_length=MAX_STEPS)])
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. `id` is unique in the plan: a lower-case name of at most 50 characters."""
+
+    id: str
+    action_type: str
+    params: dict[str, Json]
+
+    def as_json(self) -> dict[str, Json]:
+        """The step's canonical members."""
+        return {"id": self.id, "action_type": self.action_type, "params": self.params}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An ordered, validated list of 1..50 steps, and its canonical text (RFC 8785)."""
+
+    steps: tuple[Step, ...]
+    text: str
+
+    def as_json(self) -> list[dict[str, Json]]:
+        """The plan as JSON data."""
+        return [step.as_json() for step in self.steps]
+
+
+def single(action_type: str, params: dict[str, Json]) -> list[dict[str, Json]]:
+    """A single action as the plan of one step that it is."""
+    return [{"id": "step1", "action_type": action_type, "params": params}]
+
+
+def parse(data: Json) -> Plan:
+    """Validate and canonicalise a list of steps.
+
+    Raises InvalidInput for anything but 1..50 steps `{id, action_type, params}` with unique
+    ids, for more than 256,000 bytes, and for what has no canonical JSON form.
+    """
+    require_storable(data, what="plan", max_bytes=MAX_BYTES)
+    text = canonical_text(data, what="plan")
+    try:
+        # Read back from the canonical text, so that what is judged and executed is what was sealed.
+        found = _STEPS.validate_python(json.loads(text))
+    except ValidationError as error:
+        raise InvalidInput(_first_problem(error)) from error
+    steps = tuple(Step(step.id, step.action_type, step.params) for step in found)
+    _check(steps)
+    return Plan(steps, text)
+
+
+def parse_text(text: str | bytes) -> Plan:
+    """`parse` for a plan that arrives, or is stored, as JSON text. Raises InvalidInput."""
+    return parse(parse_json(text, what="plan", max_bytes=MAX_BYTES))
+
+
+def seal(*, plan: Plan, agent_id: str, fingerprint: str, policy_version: int) -> str:
+    """The digest a review binds to: plan, agent, fingerprint and policy version, as SHA-256."""
+    return digest(
+        {
+            "agent": agent_id,
+            "fingerprint": fingerprint,
+            "plan": plan.as_json(),
+            "policy_version": policy_version,
+        }
+    )
+
+
+def difference(before: Json, after: Json) -> list[dict[str, Json]]:
+    """What changed, by JSON Pointer (RFC 6901): `{"path", "before"?, "after"?}`, in order.
+
+    A side that is absent was not there; null is a value like any other. 1 and true differ.
+    """
+    found = []
+    for path, old, new in _walk("", before, after):
+        entry: dict[str, Json] = {"path": path}
+        if old is not MISSING:
+            entry["before"] = old
+        if new is not MISSING:
+            entry["after"] = new
+        found.append(entry)
+    return found
+
+
+def _walk(path: str, old: Json, new: Json) -> Iterator[tuple[str, Json, Json]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            token = key.replace("~", "~0").replace("/", "~1")
+            yield from _walk(f"{path}/{token}", old.get(key, MISSING), new.get(key, MISSING))
+    elif isinstance(old, list) and isinstance(new, list):
+        for index in range(max(len(old), len(new))):
+            left = old[index] if index < len(old) else MISSING
+            right = new[index] if index < len(new) else MISSING
+            yield from _walk(f"{path}/{index}", left, right)
+    elif old is MISSING or new is MISSING or canonical_text(old) != canonical_text(new):
+        yield path, old, new
+
+
+def _check(steps: tuple[Step, ...]) -> None:
+    seen: set[str] = set()
+    for step in steps:
+        if step.id in seen:
+            raise InvalidInput(f"The plan has two steps with the id {step.id!r}; make ids unique.")
+        seen.add(step.id)
+        if _has_reference(step.params):
+            message = (
+                f"Step {step.id} refers to other outputs with $cel, which plans of this version "
+                "do not support; write the value itself."
+            )
+            raise InvalidInput(message)
+
+
+def _has_reference(value: Json) -> bool:
+    if isinstance(value, dict):
+        return "$cel" in value or any(_has_reference(child) for child in value.values())
+    return isinstance(value, list) and any(_has_reference(child) for child in value)
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = "/".join(["plan", *(str(part) for part in problem["loc"])])
+    return f"{where}: {problem['msg']}. A step is {{id, action_type, params}}."

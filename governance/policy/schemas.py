@@ -1,0 +1,67 @@
+"""JSON Schema for action parameters: checked when saved, linear-time patterns, no fetching."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import jsonschema_rs
+
+from governance.domain.errors import InvalidInput
+from governance.domain.values import Json, canonical_text, parse_json
+
+MAX_BYTES = 64_000
+"""Largest schema accepted, in bytes of canonical JSON."""
+
+MAX_PROBLEMS = 5
+"""How many problems one answer names; the rest are counted."""
+
+
+def check_schema(schema: Json) -> None:
+    """Refuse a schema that cannot judge params: raises InvalidInput saying what is wrong."""
+    if not isinstance(schema, dict) or schema.get("type") != "object":
+        raise InvalidInput('The params_schema must be an object schema: {"type": "object", ...}.')
+    text = canonical_text(schema, what="params_schema")
+    if len(text.encode()) > MAX_BYTES:
+        raise InvalidInput(f"The params_schema is larger than {MAX_BYTES:,} bytes.")
+    _compile(text)
+
+
+def problems(schema: Json, params: Json) -> tuple[str, ...]:
+    """What is wrong with `params` under `schema`; empty when they are valid.
+
+    A schema or params that cannot be read are a problem, never an exception.
+    """
+    try:
+        validator = _compile(canonical_text(schema, what="params_schema"))
+        found = [_sentence(error) for error in validator.iter_errors(params)]
+    except (InvalidInput, ValueError) as error:
+        return (str(error),)
+    shown = found[:MAX_PROBLEMS]
+    if len(found) > MAX_PROBLEMS:
+        shown.append(f"and {len(found) - MAX_PROBLEMS} more")
+    return tuple(shown)
+
+
+def _sentence(error: jsonschema_rs.ValidationError) -> str:
+    where = "/".join(["params", *(str(part) for part in error.instance_path)])
+    message = error.message if len(error.message) <= 300 else f"{error.message[:297]}..."  # noqa: PLR2004
+    return f"{where}: {message}"
+
+
+def _no_fetching(uri: str) -> Json:
+    raise ValueError(f"the schema refers to {uri}, and only local references are allowed")
+
+
+@lru_cache(maxsize=1_000)
+def _compile(text: str) -> jsonschema_rs.Validator:
+    schema = parse_json(text, what="params_schema", max_bytes=MAX_BYTES)
+    try:
+        return jsonschema_rs.validator_for(
+            schema,
+            retriever=_no_fetching,
+            pattern_options=jsonschema_rs.RegexOptions(),
+            validate_formats=True,
+        )
+    except (ValueError, jsonschema_rs.ValidationError) as error:
+        message = str(error).splitlines()[0]
+        raise InvalidInput(f"The params_schema is not a usable JSON Schema: {message}.") from error

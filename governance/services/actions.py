@@ -1,0 +1,104 @@
+"""Actions: an agent asks to act in its run, and the gate's answer is carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+
+from governance import gate
+from governance.domain.actors import Actor
+from governance.domain.values import Json
+from governance.domain.words import Mode, Route
+from governance.models import Agent, Decision, Execution, Proposal, Run
+from governance.policy import plans
+from governance.services import clearing, executions, proposals
+from governance.services.clearing import Clearing
+from governance.services.executions import Claim
+from governance.services.proposals import Filing
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the agent is told.
+
+    `claim`: act now, and report (route execution, agent mode). `execution`: a worker carries it
+    out (route execution, handler mode). `proposal`: it waits for people. None of them: nothing
+    will happen, and `reasons` say why.
+    """
+
+    route: Route
+    reasons: tuple[str, ...]
+    decision: Decision | None
+    execution: Execution | None = None
+    claim: Claim | None = None
+    proposal: Proposal | None = None
+
+
+def request(
+    *,
+    run: Run,
+    action_type: str,
+    params: dict[str, Json],
+    by: Actor,
+    reasoning: str = "",
+    title: str = "",
+    idempotency_key: str | None = None,
+) -> Answer:
+    """Ask the gate about one action and do what it answers, in one transaction.
+
+    Whatever the gate cannot accept (an unknown action type, params its schema refuses, a paused
+    agent) is an answer with the route `denied`, and kept. Raises InvalidInput for what is no
+    plan at all, StaleState when the run is not running, NotAllowed, IdempotencyConflict.
+    """
+    plan = plans.parse(plans.single(action_type, params))
+    filing = Filing(plan, title, reasoning, idempotency_key=idempotency_key)
+    filing.check()
+    proposals.require_agent(run.agent, run=run, by=by)
+    with transaction.atomic():
+        agent = Agent.objects.select_related("workspace").get(pk=run.agent_id)
+        found = proposals.earlier(filing, agent=agent, run=run)
+        if found is not None:
+            return _waiting(found)
+        proposals.require_running(run)
+        cleared = clearing.clear(plan, agent=agent, run=run)
+        if cleared.route is Route.PROPOSAL:
+            return _waiting(_file(filing, cleared, agent=agent, run=run, by=by))
+        if cleared.route is Route.EXECUTION:
+            return _execute(plan, cleared, agent=agent, run=run, by=by)
+        decision = gate.record(cleared.deciding, agent=agent, by=by, run=run)
+    return Answer(cleared.route, cleared.deciding.verdict.reasons, decision)
+
+
+def _file(filing: Filing, cleared: Clearing, *, agent: Agent, run: Run, by: Actor) -> Proposal:
+    catalogue = clearing.look_up(filing.plan, agent=agent)
+    return proposals.file(filing, catalogue=catalogue, cleared=cleared, agent=agent, run=run, by=by)
+
+
+def _waiting(proposal: Proposal) -> Answer:
+    decision = proposal.decisions.order_by("created_at", "id").first()
+    reasons = tuple(decision.reasons) if decision else ()
+    return Answer(Route(proposal.route), reasons, decision, proposal=proposal)
+
+
+def _execute(plan: plans.Plan, cleared: Clearing, *, agent: Agent, run: Run, by: Actor) -> Answer:
+    """Open the execution; in agent mode, claim it for the agent at once."""
+    catalogue = clearing.look_up(plan, agent=agent)
+    policy_number = cleared.policy.number or 0
+    execution = executions.open_for(
+        plan,
+        catalogue=catalogue,
+        agent=agent,
+        run=run,
+        proposal=None,
+        digest=proposals.seal(plan, agent=agent, policy_number=policy_number),
+        cleared_route=Route.EXECUTION,
+        by=by,
+    )
+    decision = gate.record(cleared.deciding, agent=agent, by=by, run=run, execution=execution)
+    claim = None
+    if catalogue.mode is Mode.AGENT and settings.GOVERNANCE_EXECUTION_ENABLED:
+        claim = executions.claim(execution=execution, digest=execution.digest, by=by)
+    reasons = cleared.deciding.verdict.reasons
+    return Answer(Route.EXECUTION, reasons, decision, execution=execution, claim=claim)

@@ -1,0 +1,122 @@
+"""Clearing: put every step of a plan through the gate, as of now."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from governance import gate
+from governance.domain.actors import Actor
+from governance.domain.errors import InvalidInput
+from governance.domain.words import Mode, Route, strictest
+from governance.gate import Answer
+from governance.models import ActionType, Agent, Execution, Proposal, Run
+from governance.models.policy import PolicyVersion
+from governance.policy import schemas
+from governance.policy.plans import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The action types a plan uses, in the order of its steps, and what follows from them."""
+
+    types: tuple[ActionType, ...]
+
+    @property
+    def mode(self) -> Mode:
+        """Who carries the plan out."""
+        return Mode(self.types[0].mode)
+
+    @property
+    def required_approvals(self) -> int:
+        """The most that any step asks for."""
+        return max(found.required_approvals for found in self.types)
+
+    @property
+    def expires_after(self) -> datetime.timedelta:
+        """The shortest that any step allows."""
+        return min(found.expires_after for found in self.types)
+
+
+@dataclass(frozen=True, slots=True)
+class Clearing:
+    """The gate's answers to a plan: one a step."""
+
+    answers: tuple[Answer, ...]
+
+    @property
+    def route(self) -> Route:
+        """The strictest step decides."""
+        return strictest(answer.route for answer in self.answers)
+
+    @property
+    def deciding(self) -> Answer:
+        """The first answer with the deciding route."""
+        return next(answer for answer in self.answers if answer.route is self.route)
+
+    @property
+    def policy(self) -> PolicyVersion:
+        """The policy version the answers were given under. Raises InvalidInput without one."""
+        policy = self.deciding.policy
+        if policy is None:
+            raise InvalidInput("No policy version is published here; publish one first.")
+        return policy
+
+    @property
+    def sentence(self) -> str:
+        """The deciding answer in words."""
+        return f"{self.route.value}: {'; '.join(self.deciding.verdict.reasons)}"
+
+
+def look_up(plan: Plan, *, agent: Agent, by_system: bool = False) -> Catalogue:
+    """The plan's action types. Raises NotFound for one that is unknown or disabled.
+
+    Raises InvalidInput for params its schema refuses, for one reserved to the system, and for
+    plans that mix modes or give an agent more than one step to carry out by itself.
+    """
+    types = []
+    for step in plan.steps:
+        found = ActionType.objects.keyed(step.action_type, workspace_id=agent.workspace_id)
+        if found.system_only and not by_system:
+            raise InvalidInput(f"Step {step.id}: {found.key} is reserved to the system.")
+        wrong = schemas.problems(found.params_schema, step.params)
+        if wrong:
+            raise InvalidInput(f"Step {step.id}: {'; '.join(wrong)}.")
+        types.append(found)
+    modes = {found.mode for found in types}
+    if len(modes) > 1:
+        raise InvalidInput("The plan mixes steps for handlers and for the agent; split it.")
+    if modes == {Mode.AGENT} and len(types) > 1:
+        raise InvalidInput("An agent carries out one step at a time; propose each by itself.")
+    return Catalogue(tuple(types))
+
+
+def clear(plan: Plan, *, agent: Agent, run: Run | None, by_system: bool = False) -> Clearing:
+    """Ask the gate about every step. Reads only."""
+    return Clearing(
+        tuple(
+            gate.ask_to_act(
+                agent_id=agent.id,
+                action_type=step.action_type,
+                params=step.params,
+                run=run,
+                step=step.id,
+                by_system=by_system,
+            )
+            for step in plan.steps
+        )
+    )
+
+
+def record(
+    clearing: Clearing,
+    *,
+    agent: Agent,
+    by: Actor,
+    run: Run | None,
+    proposal: Proposal | None = None,
+    execution: Execution | None = None,
+) -> None:
+    """Write one Decision a step."""
+    for answer in clearing.answers:
+        gate.record(answer, agent=agent, by=by, run=run, proposal=proposal, execution=execution)

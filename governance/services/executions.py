@@ -1,0 +1,235 @@
+"""Executions: open, claim, report, run, sweep; and what finishing one means to its proposal."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from governance import lifecycle
+from governance.domain.actors import Actor, ActorKind
+from governance.domain.errors import (
+    ExecutionDisabled,
+    GateRefused,
+    InvalidInput,
+    LeaseLost,
+    NotAllowed,
+    PlanChanged,
+)
+from governance.domain.states import ExecutionState, ProposalState, StepState
+from governance.domain.values import Json, require_text
+from governance.domain.words import Mode, Route
+from governance.execution import claims, engine
+from governance.execution.engine import Outcome, Work
+from governance.models import Agent, Execution, ExecutionStep, Proposal, Run
+from governance.policy import plans
+from governance.policy.plans import Plan
+from governance.services import clearing
+from governance.services.clearing import Catalogue
+
+MAX_ERROR = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An agent's single-use permission: act exactly as `plan` says, then report with `token`."""
+
+    execution: Execution
+    plan: Plan
+
+    @property
+    def token(self) -> int:
+        """The fencing token that a report must name."""
+        return self.execution.fencing_token
+
+
+def open_for(
+    plan: Plan,
+    *,
+    catalogue: Catalogue,
+    agent: Agent,
+    run: Run | None,
+    proposal: Proposal | None,
+    digest: str,
+    cleared_route: Route,
+    by: Actor,
+) -> Execution:
+    """Write the execution of a cleared plan and its steps, ready. Needs a transaction."""
+    execution = Execution(
+        workspace_id=agent.workspace_id,
+        agent=agent,
+        run=run,
+        proposal=proposal,
+        mode=catalogue.mode,
+        cleared_route=cleared_route,
+        plan=plan.text,
+        digest=digest,
+    )
+    lifecycle.begin(execution, by=by, data={"digest": digest, "steps": len(plan.steps)})
+    ExecutionStep.objects.bulk_create(
+        ExecutionStep(
+            workspace_id=agent.workspace_id,
+            execution=execution,
+            position=position,
+            step=step.id,
+            action_type=step.action_type,
+            effect=found.effect,
+            idempotency_key=f"{execution.id}:{step.id}",
+            state=ExecutionStep.LIFECYCLE.initial,
+        )
+        for position, (step, found) in enumerate(zip(plan.steps, catalogue.types, strict=True))
+    )
+    return execution
+
+
+def claim(*, execution: Execution, digest: str, by: Actor) -> Claim:
+    """The agent takes what was cleared for it, once, naming the digest it means to carry out.
+
+    Raises PlanChanged (another digest), StaleState (claimed or ended already), GateRefused (the
+    gate no longer covers it; the execution has failed), ExecutionDisabled, NotAllowed.
+    """
+    _require_enabled()
+    with transaction.atomic():
+        row = Execution.objects.locked(execution.pk)
+        _require_own(row, by=by)
+        if row.digest != digest:
+            raise PlanChanged(
+                "The digest is not that of the approved plan, which may have been edited: read "
+                "the proposal again and claim with its digest."
+            )
+        claims.claim(execution=row, by=by, lease=_agent_lease())
+        refusal = _clear_and_send(row, by=by)
+    if refusal:
+        raise GateRefused(refusal)
+    return Claim(row, plans.parse_text(row.plan))
+
+
+def report(
+    *,
+    execution: Execution,
+    token: int,
+    outcome: str,
+    by: Actor,
+    output: dict[str, Json] | None = None,
+    error: str = "",
+) -> Execution:
+    """The agent says how it went: `done` with an output, or `failed` with an error.
+
+    Raises LeaseLost when the lease has ended or another token is in force (the execution is,
+    or will be, in doubt: a person settles it), InvalidInput, NotAllowed.
+    """
+    state = _reported(outcome, output=output, error=error)
+    with transaction.atomic():
+        row = Execution.objects.locked(execution.pk)
+        _require_own(row, by=by)
+        held = row.state == ExecutionState.CLAIMED and row.fencing_token == token
+        if not held or row.lease_expires_at is None or row.lease_expires_at <= timezone.now():
+            raise LeaseLost(
+                "The lease has ended or was never held under this token; the outcome was not "
+                "recorded, and a person will have to say what happened."
+            )
+        work = Work(row, by, _agent_lease(), settle)
+        steps = list(row.steps.order_by("position"))
+        for step in steps:
+            engine.record(step, Outcome(state, output, error), by=by)
+        engine.finish(work, steps)
+    return row
+
+
+def run_next(*, by: Actor) -> Execution | None:
+    """Claim the oldest ready execution and carry it out; None when there was nothing to do.
+
+    With GOVERNANCE_EXECUTION_ENABLED false there is never anything to do: it all waits.
+    """
+    if not settings.GOVERNANCE_EXECUTION_ENABLED:
+        return None
+    lease = datetime.timedelta(seconds=settings.GOVERNANCE_LEASE_SECONDS)
+    execution = claims.claim_next(by=by, lease=lease)
+    if execution is not None:
+        engine.carry_out(Work(execution, by, lease, settle))
+    return execution
+
+
+def sweep(*, by: Actor) -> dict[str, int]:
+    """Settle what dead workers and silent agents left; counts by the state it went to."""
+    return claims.sweep(by=by, on_finish=settle)
+
+
+def cancel(*, execution: Execution, reason: str, by: Actor) -> None:
+    """Cancel what nobody has claimed. Raises StaleState. Needs the caller's transaction."""
+    lifecycle.move(
+        execution,
+        to=ExecutionState.CANCELLED,
+        by=by,
+        fields={"finished_at": timezone.now()},
+        data={"reason": reason},
+    )
+
+
+PROPOSAL_AFTER = {
+    ExecutionState.DONE: ProposalState.EXECUTED,
+    ExecutionState.FAILED: ProposalState.FAILED,
+    ExecutionState.IN_DOUBT: ProposalState.IN_DOUBT,
+}
+"""The outcome decides the proposal's state."""
+
+
+def settle(execution: Execution, by: Actor) -> None:
+    """What must happen in the transaction that finishes an execution."""
+    if execution.proposal_id is None:
+        return
+    proposal = Proposal.objects.locked(execution.proposal_id)
+    lifecycle.move(
+        proposal,
+        to=PROPOSAL_AFTER[ExecutionState(execution.state)],
+        by=by,
+        data={"execution": str(execution.id)},
+    )
+
+
+def _require_enabled() -> None:
+    if not settings.GOVERNANCE_EXECUTION_ENABLED:
+        raise ExecutionDisabled(
+            "Execution is switched off (GOVERNANCE_EXECUTION_ENABLED); what was approved waits."
+        )
+
+
+def _require_own(execution: Execution, *, by: Actor) -> None:
+    if by.kind is not ActorKind.AGENT or by.id != str(execution.agent_id):
+        raise NotAllowed("Only the agent it was cleared for may claim or report an execution.")
+    if execution.mode != Mode.AGENT:
+        raise NotAllowed("A worker carries this execution out; the agent reads its outcome.")
+
+
+def _clear_and_send(execution: Execution, *, by: Actor) -> str:
+    """Re-ask the gate; mark the steps sent, or fail the execution and return why."""
+    plan, steps = plans.parse_text(execution.plan), list(execution.steps.order_by("position"))
+    now_cleared = clearing.clear(plan, agent=execution.agent, run=execution.run, by_system=True)
+    if now_cleared.route.within(Route(execution.cleared_route)):
+        for step in steps:
+            lifecycle.move(step, to=StepState.SENT, by=by, fields={"sent_at": timezone.now()})
+        return ""
+    clearing.record(
+        now_cleared, agent=execution.agent, by=by, run=execution.run, execution=execution
+    )
+    refusal = f"The gate now answers {now_cleared.sentence}. Nothing was sent."
+    engine.record(steps[0], Outcome(StepState.FAILED, error=refusal), by=by)
+    engine.finish(Work(execution, by, _agent_lease(), settle), steps)
+    return refusal
+
+
+def _reported(outcome: str, *, output: dict[str, Json] | None, error: str) -> StepState:
+    if outcome == StepState.DONE:
+        engine.check_output({} if output is None else output)
+        return StepState.DONE
+    if outcome == StepState.FAILED:
+        require_text(error, what="error", max_length=MAX_ERROR, required=True)
+        return StepState.FAILED
+    raise InvalidInput(f"The outcome must be done or failed, not {outcome!r}.")
+
+
+def _agent_lease() -> datetime.timedelta:
+    return datetime.timedelta(seconds=settings.GOVERNANCE_AGENT_LEASE_SECONDS)

@@ -1,0 +1,251 @@
+"""Proposals: file a plan, cancel it, let it expire. People's verdicts are in `reviews`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from governance import lifecycle
+from governance.domain.actors import Actor, ActorKind
+from governance.domain.errors import (
+    GateRefused,
+    IdempotencyConflict,
+    InvalidInput,
+    NotAllowed,
+    StaleState,
+)
+from governance.domain.roles import Right
+from governance.domain.states import ProposalState, RunState
+from governance.domain.values import Json, digest, require_text
+from governance.domain.words import ProposalKind, Route
+from governance.models import Agent, Execution, Proposal, Run
+from governance.policy import plans
+from governance.policy.plans import Plan
+from governance.services import clearing, executions, memberships, runs
+from governance.services.clearing import Catalogue, Clearing
+
+START_ACTION = "run_start"
+"""The system's own action type: lets a queued run begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """What an agent hands in. `reasoning` is its own claim, and shown as such."""
+
+    plan: Plan
+    title: str = ""
+    reasoning: str = ""
+    kind: str = ProposalKind.ACTION
+    idempotency_key: str | None = None
+
+    def check(self) -> None:
+        """Raise InvalidInput for what cannot be filed."""
+        if self.kind not in ProposalKind.values:
+            raise InvalidInput(f"There is no proposal kind {self.kind!r}.")
+        require_text(self.title, what="title", max_length=200)
+        require_text(self.reasoning, what="reasoning", max_length=10_000)
+        if self.idempotency_key is not None:
+            require_text(
+                self.idempotency_key, what="idempotency key", max_length=200, required=True
+            )
+
+    def body_digest(self, run: Run | None) -> str:
+        """What must be the same for the same idempotency key."""
+        return digest(
+            {
+                "plan": self.plan.as_json(),
+                "title": self.title,
+                "reasoning": self.reasoning,
+                "kind": str(self.kind),
+                "run": str(run.id) if run else None,
+            }
+        )
+
+
+def propose(
+    *,
+    agent: Agent,
+    plan: Json,
+    by: Actor,
+    run: Run | None = None,
+    title: str = "",
+    reasoning: str = "",
+    kind: str = ProposalKind.ACTION,
+    idempotency_key: str | None = None,
+) -> Proposal:
+    """File a plan for people to decide, whether or not the gate would let it run unasked.
+
+    The same idempotency key with the same body returns the proposal it made before; with
+    another body it raises IdempotencyConflict. Raises InvalidInput and NotFound (nothing is
+    written), NotAllowed, StaleState (the run is not running), and GateRefused when the gate
+    answers training or denied (the decisions are kept).
+    """
+    filing = Filing(plans.parse(plan), title, reasoning, kind, idempotency_key)
+    filing.check()
+    require_agent(agent, run=run, by=by)
+    with transaction.atomic():
+        agent = Agent.objects.select_related("workspace").get(pk=agent.pk)  # as it is now
+        found = earlier(filing, agent=agent, run=run)
+        if found is not None:
+            return found
+        require_running(run)
+        catalogue = clearing.look_up(filing.plan, agent=agent)
+        cleared = clearing.clear(filing.plan, agent=agent, run=run)
+        if cleared.route.within(Route.PROPOSAL):
+            return file(filing, catalogue=catalogue, cleared=cleared, agent=agent, run=run, by=by)
+        clearing.record(cleared, agent=agent, by=by, run=run)
+    raise GateRefused(f"The gate answers {cleared.sentence}.")
+
+
+def propose_start(*, run: Run, reasons: Sequence[str], by: Actor) -> Proposal:
+    """File the proposal to let a queued run begin. Needs the caller's transaction."""
+    agent = run.agent
+    plan = plans.parse(plans.single(START_ACTION, {"run": str(run.id)}))
+    title = f"Start {agent.name}: {run.trigger.type}"[:200]
+    filing = Filing(plan, title=title, reasoning="; ".join(reasons))
+    catalogue = clearing.look_up(plan, agent=agent, by_system=True)
+    cleared = clearing.clear(plan, agent=agent, run=run, by_system=True)
+    return file(filing, catalogue=catalogue, cleared=cleared, agent=agent, run=run, by=by)
+
+
+def file(
+    filing: Filing,
+    *,
+    catalogue: Catalogue,
+    cleared: Clearing,
+    agent: Agent,
+    run: Run | None,
+    by: Actor,
+) -> Proposal:
+    """Write the proposal and the decisions that sent it here. Needs the caller's transaction.
+
+    When another process files under the same idempotency key at the same instant, its proposal
+    is returned, or IdempotencyConflict raised.
+    """
+    now = timezone.now()
+    proposal = Proposal(
+        workspace_id=agent.workspace_id,
+        agent=agent,
+        run=run,
+        kind=filing.kind,
+        title=filing.title or _title(filing.plan, catalogue),
+        reasoning=filing.reasoning,
+        route=cleared.route,
+        plan=filing.plan.text,
+        digest=seal(filing.plan, agent=agent, policy_number=cleared.policy.number or 0),
+        fingerprint=agent.fingerprint,
+        policy=cleared.policy,
+        required_approvals=catalogue.required_approvals,
+        idempotency_key=filing.idempotency_key,
+        body_digest=filing.body_digest(run),
+        created_at=now,
+        expires_at=now + catalogue.expires_after,
+    )
+    try:
+        with transaction.atomic():
+            lifecycle.begin(
+                proposal, by=by, data={"digest": proposal.digest, "route": str(cleared.route)}
+            )
+    except IntegrityError:
+        found = earlier(filing, agent=agent, run=run)
+        if found is None:
+            raise
+        return found
+    clearing.record(cleared, agent=agent, by=by, run=run, proposal=proposal)
+    return proposal
+
+
+def earlier(filing: Filing, *, agent: Agent, run: Run | None) -> Proposal | None:
+    """The proposal this idempotency key made before. Raises IdempotencyConflict."""
+    if filing.idempotency_key is None:
+        return None
+    found = Proposal.objects.under_key(agent_id=agent.id, idempotency_key=filing.idempotency_key)
+    if found is not None and found.body_digest != filing.body_digest(run):
+        raise IdempotencyConflict(
+            f"The idempotency key {filing.idempotency_key!r} was used for another proposal; "
+            "send the same body again, or use a new key."
+        )
+    return found
+
+
+def cancel(*, proposal: Proposal, reason: str, by: Actor) -> Proposal:
+    """Take back what waits, or what is approved and not yet claimed; its agent or a person may.
+
+    Raises StaleState for anything else: what was sent cannot be taken back. NotAllowed.
+    """
+    require_text(reason, what="reason", max_length=2_000, required=True)
+    with transaction.atomic():
+        if by.kind is ActorKind.AGENT:
+            require_agent(proposal.agent, run=None, by=by)
+        else:
+            memberships.require(by=by, workspace_id=proposal.workspace_id, right=Right.DECIDE)
+        # The execution is locked before its proposal, as its worker does.
+        execution = Execution.objects.of_proposal(proposal.pk)
+        if execution is not None:
+            executions.cancel(execution=execution, reason=reason, by=by)
+        row = Proposal.objects.locked(proposal.pk)
+        close(row, to=ProposalState.CANCELLED, reason=reason, by=by)
+    return row
+
+
+def expire_overdue(*, by: Actor) -> int:
+    """Expire every proposal that nobody decided in time; returns how many."""
+    expired = 0
+    for proposal in Proposal.objects.overdue(now=timezone.now()):
+        try:
+            with transaction.atomic():
+                row = Proposal.objects.locked(proposal.pk)
+                close(row, to=ProposalState.EXPIRED, reason="Nobody decided in time.", by=by)
+        except StaleState:
+            continue  # decided, or expired by another sweeper, in between
+        expired += 1
+    return expired
+
+
+def close(
+    proposal: Proposal,
+    *,
+    to: ProposalState,
+    reason: str,
+    by: Actor,
+    decided_by: int | None = None,
+) -> None:
+    """End a proposal that will not be carried out, and the run that waited for it."""
+    fields: dict[str, object] = {"closing_reason": reason}
+    if decided_by is not None:
+        fields |= {"decided_at": timezone.now(), "decided_by_id": decided_by}
+    lifecycle.move(proposal, to=to, by=by, fields=fields, data={"reason": reason})
+    if proposal.run is not None and proposal.run.state == RunState.QUEUED:
+        runs.abandon_queued(run=proposal.run, by=by, note=f"The proposal to start it was {to}.")
+
+
+def seal(plan: Plan, *, agent: Agent, policy_number: int) -> str:
+    """The digest that binds reviews to this plan, agent, fingerprint and policy version."""
+    return plans.seal(
+        plan=plan,
+        agent_id=str(agent.id),
+        fingerprint=agent.fingerprint,
+        policy_version=policy_number,
+    )
+
+
+def require_agent(agent: Agent, *, run: Run | None, by: Actor) -> None:
+    """Raise NotAllowed unless `by` is this agent, and the run, if any, is its own."""
+    if by.kind is not ActorKind.AGENT or by.id != str(agent.id):
+        raise NotAllowed(f"Only the agent {agent.name} itself may do this, and {by} asked.")
+    if run is not None and run.agent_id != agent.id:
+        raise NotAllowed("The run belongs to another agent.")
+
+
+def require_running(run: Run | None) -> None:
+    """Raise StaleState unless the run, read again now, is running."""
+    if run is not None and not Run.objects.filter(pk=run.pk, state=RunState.RUNNING).exists():
+        raise StaleState("The run is not running; nothing can be asked in it.")
+
+
+def _title(plan: Plan, catalogue: Catalogue) -> str:
+    titles = ", then ".join(found.title for found in catalogue.types)
+    return titles if len(titles) <= 200 else f"{titles[:180]}... ({len(plan.steps)} steps)"  # noqa: PLR2004

@@ -1,0 +1,195 @@
+"""Reviews: one person's verdict on one proposal. Approval writes the execution."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from governance import ledger, lifecycle
+from governance.domain.actors import Actor
+from governance.domain.errors import AlreadyDecided, GateRefused, PlanChanged
+from governance.domain.roles import Right
+from governance.domain.states import ProposalState
+from governance.domain.values import Json, require_text
+from governance.domain.words import ReviewVerdict, Route
+from governance.models import Agent, Proposal, Review
+from governance.policy import plans
+from governance.policy.plans import Plan
+from governance.services import clearing, executions, memberships, proposals
+from governance.services.clearing import Catalogue, Clearing
+
+MAX_COMMENT = 2_000
+
+
+def approve(
+    *,
+    proposal: Proposal,
+    digest: str,
+    by: Actor,
+    comment: str = "",
+    edited_plan: Json | None = None,
+) -> Proposal:
+    """Approve exactly what `digest` seals, or a whole edited plan in its place.
+
+    1. The row is locked: of two people at once, the second is told that it is decided.
+    2. The digest must be that of the plan in force, by the agent as it is now.
+    3. An edit is validated, put through the gate, sealed anew, and stored beside the original.
+    4. The gate is asked again about what is approved; it must not be stricter than proposal.
+    5. The review counts; with enough of them the execution is written in this transaction.
+
+    Raises AlreadyDecided, PlanChanged, GateRefused (the decisions are kept), InvalidInput,
+    NotFound, NotAllowed.
+    """
+    require_text(comment, what="comment", max_length=MAX_COMMENT)
+    edit = None if edited_plan is None else plans.parse(edited_plan)
+    with transaction.atomic():
+        row, user_id = _lock(proposal, digest=digest, by=by)
+        plan = plans.parse_text(row.plan_in_force)
+        edited = edit is not None and edit.text != plan.text
+        plan = edit if edit is not None and edited else plan
+        own_start = not edited and _is_start(plan)
+        catalogue = clearing.look_up(plan, agent=row.agent, by_system=own_start)
+        cleared = clearing.clear(plan, agent=row.agent, run=row.run, by_system=own_start)
+        clearing.record(cleared, agent=row.agent, by=by, run=row.run, proposal=row)
+        if cleared.route.within(Route.PROPOSAL):
+            if edited:
+                _apply_edit(row, plan, catalogue=catalogue, cleared=cleared, by=by)
+            _write(
+                row,
+                verdict=ReviewVerdict.APPROVE,
+                user_id=user_id,
+                by=by,
+                comment=comment,
+                edited=edited,
+            )
+            _approve_when_enough(row, plan, catalogue=catalogue, user_id=user_id, by=by)
+            return row
+    raise GateRefused(f"This cannot be approved: the gate answers {cleared.sentence}.")
+
+
+def reject(*, proposal: Proposal, digest: str, reason: str, by: Actor) -> Proposal:
+    """Reject, with a reason the agent will read. Raises AlreadyDecided, PlanChanged, NotAllowed."""
+    require_text(reason, what="reason", max_length=MAX_COMMENT, required=True)
+    with transaction.atomic():
+        row, user_id = _lock(proposal, digest=digest, by=by, any_agent=True)
+        _write(row, verdict=ReviewVerdict.REJECT, user_id=user_id, by=by, comment=reason)
+        proposals.close(row, to=ProposalState.REJECTED, reason=reason, by=by, decided_by=user_id)
+    return row
+
+
+def abstain(*, proposal: Proposal, digest: str, by: Actor, comment: str = "") -> Proposal:
+    """Record that this person looked and leaves it to others."""
+    require_text(comment, what="comment", max_length=MAX_COMMENT)
+    with transaction.atomic():
+        row, user_id = _lock(proposal, digest=digest, by=by, any_agent=True)
+        _write(row, verdict=ReviewVerdict.ABSTAIN, user_id=user_id, by=by, comment=comment)
+    return row
+
+
+def _lock(
+    proposal: Proposal, *, digest: str, by: Actor, any_agent: bool = False
+) -> tuple[Proposal, int]:
+    """The row, locked, still waiting, by somebody who may decide it and saw what it holds.
+
+    `any_agent`: it does not matter that the agent changed since, as for a rejection.
+    """
+    user_id = memberships.require_person(
+        by=by, workspace_id=proposal.workspace_id, right=Right.DECIDE
+    )
+    row = Proposal.objects.locked(proposal.pk)
+    if row.state != ProposalState.PROPOSED:
+        who = f" by {row.decided_by.get_username()}" if row.decided_by else ""
+        raise AlreadyDecided(f"This proposal is already {row.state}{who}; nothing was changed.")
+    if row.expires_at <= timezone.now():
+        raise AlreadyDecided("This proposal has expired; the agent has to propose it again.")
+    if row.digest != digest:
+        raise PlanChanged("The plan changed after you read it; read it again, then decide.")
+    fingerprint = Agent.objects.values_list("fingerprint", flat=True).get(pk=row.agent_id)
+    if fingerprint != row.fingerprint and not any_agent:
+        raise PlanChanged(
+            "The agent's model, prompt or tools changed after it proposed this; reject it, and "
+            "let the agent propose again."
+        )
+    if row.reviews.filter(reviewer_id=user_id).exists():
+        raise AlreadyDecided("You have already reviewed this proposal; others have to as well.")
+    return row, user_id
+
+
+def _apply_edit(
+    row: Proposal, plan: Plan, *, catalogue: Catalogue, cleared: Clearing, by: Actor
+) -> None:
+    """Put the edited plan in force, under a new digest. Earlier approvals no longer count."""
+    before = row.digest
+    row.edited_plan = plan.text
+    row.digest = proposals.seal(plan, agent=row.agent, policy_number=cleared.policy.number or 0)
+    row.policy = cleared.policy
+    row.required_approvals = max(row.required_approvals, catalogue.required_approvals)
+    row.save(update_fields=["edited_plan", "digest", "policy", "required_approvals"])
+    ledger.append(
+        kind="proposal.edited",
+        by=by,
+        workspace_id=row.workspace_id,
+        subject_id=row.id,
+        data={"digest_before": before, "digest": row.digest, "difference": row.edit},
+    )
+
+
+def _write(
+    row: Proposal,
+    *,
+    verdict: ReviewVerdict,
+    user_id: int,
+    by: Actor,
+    comment: str,
+    edited: bool = False,
+) -> None:
+    review = Review.objects.create(
+        workspace_id=row.workspace_id,
+        proposal=row,
+        reviewer_id=user_id,
+        verdict=verdict,
+        digest=row.digest,
+        edited=edited,
+        comment=comment,
+    )
+    ledger.append(
+        kind=f"review.{verdict}",
+        by=by,
+        workspace_id=row.workspace_id,
+        subject_id=row.id,
+        data={
+            "review": str(review.id),
+            "digest": row.digest,
+            "edited": edited,
+            "comment": comment,
+        },
+    )
+
+
+def _approve_when_enough(
+    row: Proposal, plan: Plan, *, catalogue: Catalogue, user_id: int, by: Actor
+) -> None:
+    approvals = row.reviews.filter(verdict=ReviewVerdict.APPROVE, digest=row.digest).count()
+    if approvals < row.required_approvals:
+        return
+    lifecycle.move(
+        row,
+        to=ProposalState.APPROVED,
+        by=by,
+        fields={"decided_at": timezone.now(), "decided_by_id": user_id},
+        data={"digest": row.digest, "approvals": approvals},
+    )
+    executions.open_for(
+        plan,
+        catalogue=catalogue,
+        agent=row.agent,
+        run=row.run,
+        proposal=row,
+        digest=row.digest,
+        cleared_route=Route.PROPOSAL,
+        by=by,
+    )
+
+
+def _is_start(plan: Plan) -> bool:
+    return [step.action_type for step in plan.steps] == [proposals.START_ACTION]

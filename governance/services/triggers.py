@@ -1,0 +1,97 @@
+"""Triggers: something asks an agent to start, and the gate says how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from governance import gate, ledger
+from governance.domain.actors import Actor, ActorKind
+from governance.domain.errors import InvalidInput, NotAllowed
+from governance.domain.roles import Right
+from governance.domain.values import Json, require_storable, require_text
+from governance.domain.words import Route, TriggerSource
+from governance.models import Agent, Decision, Proposal, Run, Trigger
+from governance.services import memberships, proposals, runs
+
+MAX_CONTEXT_BYTES = 64_000
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What became of a trigger. `run` is None when it was blocked; `proposal` asks to start it."""
+
+    trigger: Trigger
+    decision: Decision
+    run: Run | None
+    proposal: Proposal | None
+
+
+def fire(
+    *,
+    agent: Agent,
+    source: str,
+    type: str,  # noqa: A002  the design's word
+    by: Actor,
+    context: dict[str, Json] | None = None,
+) -> Started:
+    """Ask the gate whether the agent may start, and do what it answers, in one transaction.
+
+    execution: the run begins. supervision: it is queued until a supervisor is there.
+    proposal: it is queued, and a proposal to start it waits for a person.
+    training, denied: there is no run. Raises InvalidInput, NotAllowed.
+    """
+    if source not in TriggerSource.values:
+        raise InvalidInput(
+            f"There is no trigger source {source!r}; use one of {', '.join(TriggerSource.values)}."
+        )
+    require_text(type, what="trigger type", max_length=100, required=True)
+    context = {} if context is None else context
+    if not isinstance(context, dict):
+        raise InvalidInput("The context must be a JSON object.")
+    require_storable(context, what="context", max_bytes=MAX_CONTEXT_BYTES)
+    with transaction.atomic():
+        _require_may_fire(agent, source=source, by=by)
+        answer = gate.ask_to_start(agent_id=agent.id, source=TriggerSource(source))
+        trigger = _write(
+            agent, source=source, type_=type, context=context, route=answer.route, by=by
+        )
+        run = proposal = None
+        if answer.route not in {Route.TRAINING, Route.DENIED}:
+            run = runs.open_for(trigger=trigger, agent=agent, by=by)
+        decision = gate.record(answer, agent=agent, by=by, run=run, trigger=trigger)
+        if run and answer.route is Route.PROPOSAL:
+            proposal = proposals.propose_start(run=run, reasons=answer.verdict.reasons, by=by)
+    return Started(trigger, decision, run, proposal)
+
+
+def _require_may_fire(agent: Agent, *, source: str, by: Actor) -> None:
+    """A manual trigger is a person's word; an agent may not start itself."""
+    if by.kind is ActorKind.AGENT:
+        raise NotAllowed("An agent cannot start itself.")
+    if source == TriggerSource.MANUAL:
+        memberships.require_person(by=by, workspace_id=agent.workspace_id, right=Right.START)
+    else:
+        memberships.require(by=by, workspace_id=agent.workspace_id, right=Right.START)
+
+
+def _write(
+    agent: Agent, *, source: str, type_: str, context: dict[str, Json], route: Route, by: Actor
+) -> Trigger:
+    trigger = Trigger.objects.create(
+        workspace_id=agent.workspace_id,
+        agent=agent,
+        source=source,
+        type=type_,
+        context=context,
+        route=route,
+    )
+    ledger.append(
+        kind="trigger.fired",
+        by=by,
+        workspace_id=agent.workspace_id,
+        subject_id=trigger.id,
+        data={"agent": str(agent.id), "source": source, "type": type_, "route": str(route)},
+    )
+    return trigger

@@ -1,0 +1,24 @@
+"""Turn Django's validation errors into ours: one clear sentence, nothing written."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from governance.domain.errors import InvalidInput
+
+
+def cleaned(row: models.Model) -> None:
+    """Run the model's full validation. Raises InvalidInput naming the fields."""
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        raise InvalidInput(_sentence(row, error)) from error
+
+
+def _sentence(row: models.Model, error: ValidationError) -> str:
+    problems = [
+        " ".join(messages) if field == "__all__" else f"{field}: {' '.join(messages)}"
+        for field, messages in error.message_dict.items()
+    ]
+    return f"The {row._meta.verbose_name} is not valid: {' '.join(problems)}"

@@ -1,0 +1,16 @@
+"""Settings of the tests: the real ones, with their own data directory and fast passwords."""
+
+import os
+import tempfile
+
+os.environ.setdefault("GOVERNANCE_DATA_DIR", tempfile.mkdtemp(prefix="governance-tests-"))
+os.environ.setdefault("LOG_LEVEL", "CRITICAL")
+
+from config.settings import *
+from config.settings import DATA_DIR, DATABASES
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A file, because threads and processes share it; in-memory databases hide locking.
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
