@@ -123,8 +123,8 @@ def _points(series: _Series) -> Iterator[tuple[int, Fraction, str]]:
             yield slot, value, _hint(series.name, *series.rows[slot])
 
 
-def _hint(*parts: str) -> str:
-    return f"<title>{escape(', '.join(part for part in parts if part))}</title>"
+def _hint(name: str, label: str, value: str) -> str:
+    return f"<title>{escape(f'{name}, {label}: {value}')}</title>"
 
 
 def _plot(
@@ -141,7 +141,7 @@ def _plot(
     count = max(len(one.rows) for one in series)
     names, upright = drawing.label_lines(labels, drawing.PLOT_WIDTH / count)
     # Wide enough that no label covers its neighbour and no bar vanishes.
-    slot = max(5 * len(series), *(drawing.LINE * len(lines) * upright for lines in names))
+    slot = max([5 * len(series), *(drawing.LINE * len(lines) * upright for lines in names)])
     frame = drawing.Frame(
         left=max(drawing.measure(label) for _, label in marks) + 14,
         width=max(drawing.PLOT_WIDTH, slot * count),

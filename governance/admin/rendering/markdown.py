@@ -75,7 +75,8 @@ class _Renderer(RendererHTML):
     def code_block(
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
     ) -> str:
-        note = _note(tokens[idx].info.strip())
+        info = tokens[idx].info.strip()
+        note = f"{_note(info)}\n" if info else ""
         return f"<pre>{note}<code>{visible(tokens[idx].content, edges=False)}</code></pre>\n"
 
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
@@ -99,7 +100,7 @@ class _Renderer(RendererHTML):
 
 
 def _note(text: str) -> str:
-    return f'<span class="target">({visible(text, edges=False)})</span>' if text else ""
+    return f'<span class="target">({visible(text, edges=False)})</span>'
 
 
 # Images are turned off rather than dropped: what was one reads as a link, and nothing is fetched.

@@ -18,6 +18,7 @@ from governance.admin.rendering.visible import visible
 
 __all__ = ["Field", "FormError", "fields", "read", "render"]
 
+_TYPED = frozenset({"text", "area", "json"})
 _UNSENT = "This field was not sent: reload the page and edit again."
 
 
@@ -210,7 +211,7 @@ def _control(field: Field, text: str, attributes: str) -> str:
 
 def _notes(field: Field, sent: _Sent) -> tuple[str, str]:
     """Help, hidden characters and error of a field, and the attribute that binds them to it."""
-    shown = visible(sent.text(field)) if field.widget in ("text", "area", "json") else ""
+    shown = visible(_newlines(sent.text(field))) if field.widget in _TYPED else ""
     language = "Written as JSON." if field.widget == "json" else ""
     notes = {
         "help": f"{visible(field.help)} {language}".strip(),

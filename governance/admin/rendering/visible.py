@@ -23,7 +23,9 @@ _MOST_SPACES, _MOST_BLANK_LINES = 40, 20
 # More marks than this on one letter cover the lines above and below it.
 _MOST_STACKED = 4
 
-_RTL = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+_RTL = (
+    "\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+)
 _PIECES = re.compile(
     r"(?P<edge>\A[ \n]++|[ \n]++\Z)"
     rf"|(?P<blank> {{{_MOST_SPACES + 1},}}+|\n(?: *+\n){{{_MOST_BLANK_LINES},}}+)"

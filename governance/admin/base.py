@@ -1,0 +1,76 @@
+"""What every admin page shares: rights from memberships, one workspace's rows, no edits by hand."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import models
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from governance.domain.actors import Actor
+from governance.domain.roles import RIGHTS, Right
+from governance.models import Membership
+from governance.services import memberships
+
+
+def actor(request: HttpRequest) -> Actor:
+    """The person behind a request, as the `by` of a service."""
+    return memberships.person(request.user)  # type: ignore[arg-type]  # the admin lets only users in
+
+
+def workspaces_of(request: HttpRequest, right: Right = Right.VIEW) -> list[uuid.UUID]:
+    """The workspaces in which this person's role has the right. Superusers get no more."""
+    roles = [role for role, rights in RIGHTS.items() if right in rights]
+    user_id = request.user.pk
+    if user_id is None:
+        return []
+    found = Membership.objects.filter(user_id=user_id, user__is_active=True, role__in=roles)
+    return list(found.values_list("workspace_id", flat=True))
+
+
+def may(request: HttpRequest, row: models.Model, right: Right) -> bool:
+    """Whether this person has the right in the workspace of this row."""
+    return Membership.objects.may(
+        by=actor(request), workspace_id=getattr(row, "workspace_id", row.pk), right=right
+    )
+
+
+class RecordAdmin(ModelAdmin):
+    """Read-only lists and pages of the rows of one's workspaces.
+
+    Subclasses open adding or changing only where a service does the writing.
+    """
+
+    show_full_result_count = False
+    list_per_page = 50
+    list_fullwidth = True
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """Only rows of workspaces this person may read: others cannot be listed or guessed."""
+        rows: models.QuerySet[Any] = super().get_queryset(request)
+        return rows.filter(workspace_id__in=workspaces_of(request))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Whether the section appears at all."""
+        return bool(request.user.is_authenticated and workspaces_of(request))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Members may read; `get_queryset` narrows it to their workspaces."""
+        if obj is None:
+            return self.has_module_permission(request)
+        return may(request, obj, Right.VIEW)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nothing is added by hand unless a subclass says how."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is changed by hand unless a subclass says how."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is ever deleted."""
+        return False
