@@ -71,6 +71,23 @@ def request(
     return Answer(cleared.route, cleared.deciding.verdict.reasons, decision)
 
 
+def ask(
+    *, agent: Agent, action_type: str, params: dict[str, Json], by: Actor, keep: bool = True
+) -> gate.Answer:
+    """What would the gate answer? Records the decision when `keep`, and carries nothing out.
+
+    Raises NotFound for an unknown action type and InvalidInput for params its schema refuses:
+    a person who mistypes has asked nothing yet.
+    """
+    plan = plans.parse(plans.single(action_type, params))
+    with transaction.atomic():
+        clearing.look_up(plan, agent=agent)
+        answer = clearing.clear(plan, agent=agent, run=None).deciding
+        if keep:
+            gate.record(answer, agent=agent, by=by)
+    return answer
+
+
 def _file(filing: Filing, cleared: Clearing, *, agent: Agent, run: Run, by: Actor) -> Proposal:
     catalogue = clearing.look_up(filing.plan, agent=agent)
     return proposals.file(filing, catalogue=catalogue, cleared=cleared, agent=agent, run=run, by=by)
@@ -99,6 +116,6 @@ def _execute(plan: plans.Plan, cleared: Clearing, *, agent: Agent, run: Run, by:
     decision = gate.record(cleared.deciding, agent=agent, by=by, run=run, execution=execution)
     claim = None
     if catalogue.mode is Mode.AGENT and settings.GOVERNANCE_EXECUTION_ENABLED:
-        claim = executions.claim(execution=execution, digest=execution.digest, by=by)
+        claim = executions.claim_at_once(execution=execution, by=by)
     reasons = cleared.deciding.verdict.reasons
     return Answer(Route.EXECUTION, reasons, decision, execution=execution, claim=claim)

@@ -107,6 +107,13 @@ def claim(*, execution: Execution, digest: str, by: Actor) -> Claim:
     return Claim(row, plans.parse_text(row.plan))
 
 
+def claim_at_once(*, execution: Execution, by: Actor) -> Claim:
+    """The claim of an execution that the gate cleared in this very transaction."""
+    claims.claim(execution=execution, by=by, lease=_agent_lease())
+    _send(list(execution.steps.order_by("position")), by=by)
+    return Claim(execution, plans.parse_text(execution.plan))
+
+
 def report(
     *,
     execution: Execution,
@@ -209,8 +216,7 @@ def _clear_and_send(execution: Execution, *, by: Actor) -> str:
     plan, steps = plans.parse_text(execution.plan), list(execution.steps.order_by("position"))
     now_cleared = clearing.clear(plan, agent=execution.agent, run=execution.run, by_system=True)
     if now_cleared.route.within(Route(execution.cleared_route)):
-        for step in steps:
-            lifecycle.move(step, to=StepState.SENT, by=by, fields={"sent_at": timezone.now()})
+        _send(steps, by=by)
         return ""
     clearing.record(
         now_cleared, agent=execution.agent, by=by, run=execution.run, execution=execution
@@ -219,6 +225,11 @@ def _clear_and_send(execution: Execution, *, by: Actor) -> str:
     engine.record(steps[0], Outcome(StepState.FAILED, error=refusal), by=by)
     engine.finish(Work(execution, by, _agent_lease(), settle), steps)
     return refusal
+
+
+def _send(steps: list[ExecutionStep], *, by: Actor) -> None:
+    for step in steps:
+        lifecycle.move(step, to=StepState.SENT, by=by, fields={"sent_at": timezone.now()})
 
 
 def _reported(outcome: str, *, output: dict[str, Json] | None, error: str) -> StepState:

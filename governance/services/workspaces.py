@@ -1,6 +1,8 @@
-"""Workspaces: create, halt, resume."""
+"""Workspaces: create, install, halt, resume."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.db import transaction
 
@@ -9,8 +11,8 @@ from governance.domain.actors import Actor
 from governance.domain.roles import Right
 from governance.domain.states import WorkspaceState
 from governance.domain.values import require_text
-from governance.models import Workspace
-from governance.services import memberships
+from governance.models import PolicyVersion, Workspace
+from governance.services import action_types, memberships, policies
 from governance.services.validation import cleaned
 
 
@@ -21,6 +23,23 @@ def create(*, name: str, by: Actor) -> Workspace:
         cleaned(workspace)
         lifecycle.begin(workspace, by=by, data={"name": name})
     return workspace
+
+
+def install(*, name: str, by: Actor) -> dict[str, Any]:
+    """Make sure the workspace, the built-in action types and a first policy are there.
+
+    Safe to repeat: what is there stays as its governors have it. Returns what was created:
+    `{"workspace": bool, "action_types": [keys], "policy_version": number or None}`.
+    """
+    with transaction.atomic():
+        found = Workspace.objects.filter(name=name).first()
+        workspace = found or create(name=name, by=by)
+        keys = action_types.install_builtin(workspace=workspace, by=by)
+        number = None
+        if PolicyVersion.objects.newest(workspace.id) is None:
+            version = policies.draft(workspace=workspace, by=by, note="The matrices, and no rules.")
+            number = policies.publish(version=version, by=by, replaces=None).number
+    return {"workspace": found is None, "action_types": keys, "policy_version": number}
 
 
 def halt(*, workspace: Workspace, reason: str, by: Actor) -> None:

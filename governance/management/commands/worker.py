@@ -1,0 +1,56 @@
+"""worker: carry out what was cleared."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandParser
+
+from governance.domain.errors import ExecutionDisabled
+from governance.management.command import GovernanceCommand
+from governance.management.working import Worker, stop_on_signals
+from governance.models import Execution
+
+
+class Command(GovernanceCommand):
+    """One worker; start as many as you like."""
+
+    help = (
+        "Carry out executions until stopped (Ctrl-C or SIGTERM ends it after the execution at "
+        "hand), or with --drain until nothing is ready."
+    )
+    example = "manage.py worker --drain"
+    needs_workspace = False
+
+    def options(self, parser: CommandParser) -> None:
+        """When to stop."""
+        parser.add_argument("--drain", action="store_true", help="stop when nothing is ready")
+        parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        """Work; returns how many executions ended in each state."""
+        stop = threading.Event()
+        if threading.current_thread() is threading.main_thread():
+            stop_on_signals(stop)
+        worker = Worker(stop=stop, parent=options["parent"])
+        if options["drain"]:
+            worker.drain()
+            self._require_drained()
+        else:
+            worker.run()
+        return {name: worker.counts[name] for name in ("done", "failed", "in_doubt", "lost")} | {
+            name: worker.counts[name]
+            for name in ("swept_to_ready", "swept_to_in_doubt", "proposals_expired")
+        }
+
+    def _require_drained(self) -> None:
+        """Waiting because it is switched off is not drained, and must not look like it."""
+        if not settings.GOVERNANCE_EXECUTION_ENABLED:
+            waiting = Execution.objects.ready_for_workers().count()
+            raise ExecutionDisabled(
+                f"Execution is switched off (GOVERNANCE_EXECUTION_ENABLED=false); {waiting} "
+                "executions wait."
+            )

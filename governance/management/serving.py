@@ -1,0 +1,80 @@
+"""Web server and worker together, in one terminal."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+from django.conf import settings
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 10
+RESTART_SECONDS = 1.0
+
+
+class WorkerProcess:
+    """A worker in a process of its own, started again when it dies, stopped when we stop."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._process = self._start()
+        self._thread = threading.Thread(target=self._watch, name="worker-watch", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()  # its lease will run out, and another worker takes over
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        manage = Path(sys.argv[0]).resolve()
+        command = [sys.executable, str(manage), "worker", "--parent", str(os.getpid())]
+        # A session of its own, so that Ctrl-C reaches the server first and the worker through us.
+        return subprocess.Popen(  # noqa: S603  our own command line
+            command, stdout=subprocess.DEVNULL, start_new_session=True
+        )
+
+    def _watch(self) -> None:
+        while not self._stop.wait(RESTART_SECONDS):
+            if self._process.poll() is not None:
+                log.warning("The worker ended with %s; starting another.", self._process.returncode)
+                self._process = self._start()
+
+
+def serve(*, host: str, port: int) -> None:
+    """Serve until Ctrl-C or SIGTERM; returns when both have stopped. Raises OSError."""
+    config = uvicorn.Config(
+        settings.ASGI_APPLICATION.replace(".application", ":application"),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    with WorkerProcess():
+        try:
+            server.run()
+        except KeyboardInterrupt:
+            log.info("Stopped.")
