@@ -108,7 +108,6 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
 # Static files come straight from the packages, so that nothing has to be collected first.
 WHITENOISE_USE_FINDERS = True
 # Plans are limited to 256,000 bytes, and an edit form carries one twice, encoded.

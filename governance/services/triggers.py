@@ -52,7 +52,7 @@ def fire(
         raise InvalidInput("The context must be a JSON object.")
     require_storable(context, what="context", max_bytes=MAX_CONTEXT_BYTES)
     with transaction.atomic():
-        _require_may_fire(agent, source=source, by=by)
+        _require_may_fire(agent, by=by)
         answer = gate.ask_to_start(agent_id=agent.id, source=TriggerSource(source))
         trigger = _write(
             agent, source=source, type_=type, context=context, route=answer.route, by=by
@@ -66,14 +66,10 @@ def fire(
     return Started(trigger, decision, run, proposal)
 
 
-def _require_may_fire(agent: Agent, *, source: str, by: Actor) -> None:
-    """A manual trigger is a person's word; an agent may not start itself."""
+def _require_may_fire(agent: Agent, *, by: Actor) -> None:
     if by.kind is ActorKind.AGENT:
         raise NotAllowed("An agent cannot start itself.")
-    if source == TriggerSource.MANUAL:
-        memberships.require_person(by=by, workspace_id=agent.workspace_id, right=Right.START)
-    else:
-        memberships.require(by=by, workspace_id=agent.workspace_id, right=Right.START)
+    memberships.require(by=by, workspace_id=agent.workspace_id, right=Right.START)
 
 
 def _write(

@@ -15,7 +15,7 @@ from rich.table import Table
 from governance.domain.actors import Actor
 from governance.domain.errors import GovernanceError, InvalidInput
 from governance.domain.words import Route
-from governance.management.command import GovernanceCommand, agent_of
+from governance.management.command import OPERATOR, GovernanceCommand, agent_of
 from governance.models import Agent
 from governance.runtimes.recorded import parse_line
 from governance.services import memberships, people, replays
@@ -48,15 +48,14 @@ class Command(GovernanceCommand):
         parser.add_argument(
             "--by",
             metavar="USER",
-            help="who starts the runs (default: --approve-as, else the agent's owner)",
+            help="the user who starts the runs (default: the operator)",
         )
 
     def run(self, **options: Any) -> dict[str, Any]:
         """Play the file; returns the table."""
         agent = agent_of(options)
         approve_as = people.named(options["approve_as"]) if options["approve_as"] else None
-        starter = people.named(options["by"]) if options["by"] else approve_as or agent.owner
-        by = memberships.person(starter)
+        by = memberships.person(people.named(options["by"])) if options["by"] else OPERATOR
         table: dict[str, Counter[str]] = {}
         played = skipped = 0
         for number, line in self._lines(options["file"]):

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from governance.domain.errors import InvalidInput
 from governance.domain.words import Route, TriggerSource
 from governance.management.command import OPERATOR, GovernanceCommand, agent_of, json_object
 from governance.services import memberships, people, triggers
@@ -26,13 +25,11 @@ class Command(GovernanceCommand):
         )
         parser.add_argument("--type", default="manual", help="what happened, in your words")
         parser.add_argument("--context", default="{}", help="a JSON object")
-        parser.add_argument("--by", help="the user who asks; required for a manual trigger")
+        parser.add_argument("--by", help="the user who asks (default: the operator)")
 
     def run(self, **options: Any) -> dict[str, Any]:
         """Fire it."""
         by = memberships.person(people.named(options["by"])) if options["by"] else OPERATOR
-        if options["source"] == TriggerSource.MANUAL and not options["by"]:
-            raise InvalidInput("A manual trigger is a person's word: say whose with --by USER.")
         started = triggers.fire(
             agent=agent_of(options),
             source=options["source"],
