@@ -60,6 +60,11 @@ check: $(DEV) ## Lint, format, types, import contracts, migrations, Django's own
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --fail-level WARNING
+	$(BIN)/python docs/generate.py --check
+
+.PHONY: docs
+docs: $(RUN) ## Write the generated pages of docs/ again
+	$(BIN)/python docs/generate.py
 
 .PHONY: fmt
 fmt: $(DEV) ## Format the code and repair what the linter can repair

@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any, ClassVar
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    CommandParser,
+    DjangoHelpFormatter,
+)
 from django.db import DatabaseError
 
 from governance.domain.actors import system
@@ -19,6 +25,10 @@ from governance.models import Agent, Workspace
 REFUSED, WRONG_USE = 1, 2
 OPERATOR = system("command line")
 MAX_FILE_BYTES = 20_000_000
+
+
+class _Formatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Django's own options last, and our line breaks kept."""
 
 
 class GovernanceCommand(BaseCommand):
@@ -36,7 +46,8 @@ class GovernanceCommand(BaseCommand):
         """Keep the example's line breaks in --help."""
         epilog = f"example:\n  {self.example}\n\nexit codes: 0 done, 1 refused, 2 wrong use"
         parser = super().create_parser(prog_name, subcommand, epilog=epilog, **kwargs)
-        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.description = textwrap.fill(self.help, 90)
+        parser.formatter_class = _Formatter
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
