@@ -33,7 +33,7 @@ class RecordQuerySet(models.QuerySet[Row]):
 
         SQLite has no row locks: there every transaction that gets here holds the write lock.
         """
-        row = self.select_for_update(of=("self",)).filter(pk=pk).first()
+        row = self.select_for_update(of=("self",), no_key=True).filter(pk=pk).first()
         if row is None:
             name = self.model._meta.verbose_name
             raise NotFound(f"There is no {name} {pk}.")

@@ -18,8 +18,9 @@ from governance.domain.errors import (
     LeaseLost,
     NotAllowed,
     PlanChanged,
+    StaleState,
 )
-from governance.domain.states import ExecutionState, ProposalState, StepState
+from governance.domain.states import ExecutionState, ProposalState, StepState, WorkspaceState
 from governance.domain.values import Json, require_text
 from governance.domain.words import Mode, Route
 from governance.execution import claims, engine
@@ -95,6 +96,8 @@ def claim(*, execution: Execution, digest: str, by: Actor) -> Claim:
     with transaction.atomic():
         row = Execution.objects.locked(execution.pk)
         _require_own(row, by=by)
+        if row.workspace.state != WorkspaceState.ACTIVE:
+            raise StaleState("The workspace is halted; what was cleared waits until it resumes.")
         if row.digest != digest:
             raise PlanChanged(
                 "The digest is not that of the approved plan, which may have been edited: read "

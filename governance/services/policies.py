@@ -69,7 +69,7 @@ def publish(*, version: PolicyVersion, by: Actor, replaces: int | None) -> Polic
     """
     with transaction.atomic():
         memberships.require(by=by, workspace_id=version.workspace_id, right=Right.GOVERN)
-        Workspace.objects.select_for_update().get(
+        Workspace.objects.select_for_update(no_key=True).get(
             pk=version.workspace_id
         )  # one publisher at a time
         row = _locked_draft(version)

@@ -1,0 +1,94 @@
+"""What the documentation shows is run here."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from governance.execution import registry
+from governance.models import ActionType, Execution, Proposal
+from governance.policy.conditions import Condition
+from governance.services import action_types, demos, people, reviews
+
+ROOT = Path(settings.BASE_DIR)
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+def execute(source: str) -> str:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(source, "documented", "exec"), {"__name__": "documented"})
+    return out.getvalue()
+
+
+@pytest.fixture
+def demo(db) -> demos.House:
+    return demos.build(password=people.generate_password())
+
+
+def test_the_first_agent_of_the_readme_is_sent_to_a_person(demo):
+    (source,) = blocks("README.md", "python")
+    assert "waits for a person: " in execute(source)
+    assert Proposal.objects.get().agent.name == "intern-bot"
+
+
+def test_the_first_agent_of_the_readme_acts_when_autonomous(demo):
+    (source,) = blocks("README.md", "python")
+    assert execute(source.replace("intern-bot", "autonomous-bot")).startswith("execution")
+    assert Execution.objects.get().state == "done"
+
+
+def test_an_approved_proposal_is_claimed_and_reported_as_documented(demo):
+    (first_agent,) = blocks("README.md", "python")
+    execute(first_agent)
+    proposal = Proposal.objects.get()
+    reviews.approve(proposal=proposal, digest=proposal.digest, by=demo.person)
+    after_approval, _handler = blocks("docs/connecting.md", "python")
+    assert "acting: address_change" in execute(after_approval)
+    proposal.refresh_from_db()
+    assert proposal.state == "executed"
+
+
+def test_the_documented_handler_registers_and_joins_the_catalogue(demo):
+    _after_approval, handler = blocks("docs/connecting.md", "python")
+    try:
+        execute(handler)
+        created = action_types.install_builtin(workspace=demo.workspace, by=demo.person)
+        assert created == ["ticket_file"]
+    finally:
+        registry.unregister("ticket_file")
+
+
+def test_the_documented_catalogue_loads(demo):
+    (catalogue,) = blocks("docs/connecting.md", "json")
+    ActionType.objects.filter(key="refund_issue").delete()
+    loaded = action_types.load(
+        workspace=demo.workspace, entries=json.loads(catalogue), by=demo.person
+    )
+    assert loaded["created"] == ["refund_issue"]
+
+
+def test_every_documented_condition_compiles():
+    page = (ROOT / "docs/policy.md").read_text()
+    examples = page.split("Examples:\n\n")[1].split("\n\n")[0]
+    conditions = [line.strip() for line in examples.splitlines()]
+    assert len(conditions) == 5
+    for source in conditions:
+        assert Condition(source).source == source
+
+
+def test_the_generated_pages_are_what_the_code_says():
+    command = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (result.returncode, result.stderr) == (0, "")
