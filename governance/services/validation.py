@@ -6,10 +6,22 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from governance.domain.errors import InvalidInput
+from governance.domain.values import require_text
+
+UNLIMITED = 1_000_000
 
 
 def cleaned(row: models.Model) -> None:
-    """Run the model's full validation. Raises InvalidInput naming the fields."""
+    """Run the model's full validation. Raises InvalidInput naming the fields.
+
+    Django itself neither limits the length of a TextField nor refuses what PostgreSQL cannot
+    store, so every text is looked at first.
+    """
+    for field in row._meta.concrete_fields:
+        text = getattr(row, field.attname)
+        if isinstance(text, str):
+            limit = (isinstance(field, models.TextField) and field.max_length) or UNLIMITED
+            require_text(text, what=str(field.verbose_name), max_length=limit)
     try:
         row.full_clean()
     except ValidationError as error:
