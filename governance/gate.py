@@ -33,6 +33,7 @@ from governance.policy.facts import ActionFacts, ActionQuestion, AgentFacts, Gra
 from governance.policy.gate import Verdict, denied, judge_action, judge_trigger
 from governance.policy.rules import CompiledPolicy, seal
 
+NO_POLICY = "no policy version is published"
 UNREADABLE = "the agent's state cannot be read"
 
 
@@ -59,7 +60,10 @@ def ask_to_start(*, agent_id: uuid.UUID, source: TriggerSource) -> Answer:
     agent = Agent.objects.select_related("workspace").get(pk=agent_id)
     policy = PolicyVersion.objects.newest(agent.workspace_id)
     facts = _agent_facts(agent)
-    verdict = judge_trigger(facts, source) if facts else denied(UNREADABLE)
+    if policy is None:
+        verdict = denied(NO_POLICY)
+    else:
+        verdict = judge_trigger(facts, source) if facts else denied(UNREADABLE)
     return Answer(verdict, DecisionKind.TRIGGER, agent.maturity, policy)
 
 
@@ -147,7 +151,7 @@ def _judge(
     if wrong:
         return denied(f"invalid params: {'; '.join(wrong)}")
     if policy is None:
-        return denied("no policy version is published")
+        return denied(NO_POLICY)
     try:
         compiled = _compiled(policy.id, policy.number or 0, policy.digest or "")
     except InvalidInput as error:

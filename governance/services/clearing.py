@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from governance import gate
 from governance.domain.actors import Actor
 from governance.domain.errors import InvalidInput
-from governance.domain.words import Mode, Route, strictest
+from governance.domain.words import DecisionKind, Mode, Route, strictest
 from governance.gate import Answer
 from governance.models import ActionType, Agent, Execution, Proposal, Run
 from governance.models.policy import PolicyVersion
@@ -40,7 +40,7 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Clearing:
-    """The gate's answers to a plan: one a step."""
+    """The gate's answers to a plan: one a step, or the one to the trigger it would start."""
 
     answers: tuple[Answer, ...]
 
@@ -117,6 +117,15 @@ def record(
     proposal: Proposal | None = None,
     execution: Execution | None = None,
 ) -> None:
-    """Write one Decision a step."""
+    """Write one Decision an answer."""
     for answer in clearing.answers:
-        gate.record(answer, agent=agent, by=by, run=run, proposal=proposal, execution=execution)
+        asked_to_start = answer.kind is DecisionKind.TRIGGER and run is not None
+        gate.record(
+            answer,
+            agent=agent,
+            by=by,
+            run=run,
+            trigger=run.trigger if asked_to_start and run else None,
+            proposal=proposal,
+            execution=execution,
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
@@ -21,6 +20,7 @@ from governance.domain.roles import Right
 from governance.domain.states import ProposalState, RunState
 from governance.domain.values import Json, digest, require_text
 from governance.domain.words import ProposalKind, Route
+from governance.gate import Answer
 from governance.models import Agent, Execution, Proposal, Run
 from governance.policy import plans
 from governance.policy.plans import Plan
@@ -100,15 +100,19 @@ def propose(
     raise GateRefused(f"The gate answers {cleared.sentence}.")
 
 
-def propose_start(*, run: Run, reasons: Sequence[str], by: Actor) -> Proposal:
-    """File the proposal to let a queued run begin. Needs the caller's transaction."""
+def propose_start(*, run: Run, answer: Answer, by: Actor) -> Proposal:
+    """File the proposal to let a queued run begin, as the gate's `answer` to its trigger wants.
+
+    Needs the caller's transaction.
+    """
     agent = run.agent
     plan = plans.parse(plans.single(START_ACTION, {"run": str(run.id)}))
     title = f"Start {agent.name}: {run.trigger.type}"[:200]
-    filing = Filing(plan, title=title, reasoning="; ".join(reasons))
+    filing = Filing(plan, title=title, reasoning="")
     catalogue = clearing.look_up(plan, agent=agent, by_system=True)
-    cleared = clearing.clear(plan, agent=agent, run=run, by_system=True)
-    return file(filing, catalogue=catalogue, cleared=cleared, agent=agent, run=run, by=by)
+    return file(
+        filing, catalogue=catalogue, cleared=Clearing((answer,)), agent=agent, run=run, by=by
+    )
 
 
 def file(

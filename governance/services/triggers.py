@@ -60,9 +60,11 @@ def fire(
         run = proposal = None
         if answer.route not in {Route.TRAINING, Route.DENIED}:
             run = runs.open_for(trigger=trigger, agent=agent, by=by)
-        decision = gate.record(answer, agent=agent, by=by, run=run, trigger=trigger)
         if run and answer.route is Route.PROPOSAL:
-            proposal = proposals.propose_start(run=run, reasons=answer.verdict.reasons, by=by)
+            proposal = proposals.propose_start(run=run, answer=answer, by=by)
+            decision = proposal.decisions.get()
+        else:
+            decision = gate.record(answer, agent=agent, by=by, run=run, trigger=trigger)
     return Started(trigger, decision, run, proposal)
 
 
