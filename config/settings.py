@@ -112,6 +112,8 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 # Plans are limited to 256,000 bytes, and an edit form carries one twice, encoded.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+# A policy holds up to 500 rules, and the form of its draft has seven fields a rule.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 4_000
 
 # --- Governance -----------------------------------------------------------------------------------
 
@@ -126,6 +128,13 @@ UNFOLD = {
     "SITE_SYMBOL": "shield",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "governance.admin.dashboard.favicon"}
+    ],
+    "STYLES": ["governance.admin.dashboard.stylesheet"],
+    "SIDEBAR": {"navigation": "governance.admin.dashboard.navigation"},
+    "DASHBOARD_CALLBACK": "governance.admin.dashboard.front_page",
 }
 
 # --- Logging --------------------------------------------------------------------------------------

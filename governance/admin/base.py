@@ -5,10 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.contrib.admin import ShowFacets
 from django.db import models
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from unfold.admin import ModelAdmin
 
+from governance.admin.paging import KeysetChangeList
 from governance.domain.actors import Actor
 from governance.domain.roles import RIGHTS, Right
 from governance.models import Membership
@@ -40,13 +44,18 @@ def may(request: HttpRequest, row: models.Model, right: Right) -> bool:
 class RecordAdmin(ModelAdmin):
     """Read-only lists and pages of the rows of one's workspaces.
 
-    Subclasses open adding or changing only where a service does the writing.
+    Subclasses open adding or changing only where a service does the writing. Lists page by key, in
+    the order of the model (or of `ordering`: columns that are never null), with no other offered.
     """
 
-    show_full_result_count = False
     list_per_page = 50
     list_fullwidth = True
+    # Each of these would count rows, and lists are not counted.
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    sortable_by = ()
     actions = None
+    empty_value_display = "–"
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """Only rows of workspaces this person may read: others cannot be listed or guessed."""
@@ -74,3 +83,32 @@ class RecordAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nothing is ever deleted."""
         return False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        """Pages by key."""
+        return KeysetChangeList
+
+    def find(self, request: HttpRequest, object_id: str) -> Any:
+        """The row, if this person may read it; what they may not read is not there: 404."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404(f"There is no {self.opts.verbose_name} {object_id} here.")
+        return row
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """A row's history is its trail in the ledger."""
+        row = self.find(request, object_id)
+        return redirect(ledger_url(row))
+
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Any, object_id: str
+    ) -> HttpResponse:
+        # Django would answer with a redirect and a message that repeats what was asked for.
+        raise Http404(f"There is no {opts.verbose_name} {object_id} here.")
+
+
+def ledger_url(row: models.Model) -> str:
+    """Where the ledger's entries about this row are listed."""
+    return f"{reverse('admin:governance_ledgerentry_changelist')}?subject_id={row.pk}"

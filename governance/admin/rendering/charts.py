@@ -61,9 +61,9 @@ def _series(series: Mapping[str, Any], labels: Sequence[str]) -> _Series:
 
 def _number(value: Any) -> Fraction | None:
     """None for what has no place on an axis."""
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return Fraction(value)
-    return None
+    if isinstance(value, float) and math.isfinite(value):
+        return Fraction(repr(value))  # as written: 0.3 is three tenths, and not a little less
+    return Fraction(value) if isinstance(value, int) else None
 
 
 def _in_words(series: Sequence[_Series]) -> str:

@@ -1,5 +1,4 @@
 import math
-import re
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -138,7 +137,7 @@ def test_values_and_labels_need_not_be_as_many():
         ([12], ["0", "2", "4", "6", "8", "10", "12"]),
         ([-3, 3], ["-3", "-2", "-1", "0", "1", "2", "3"]),
         ([1_234_567], ["0", "500,000", "1,000,000", "1,500,000"]),
-        ([0.03], ["0", "0.005", "0.010", "0.015", "0.020", "0.025", "0.030"]),
+        ([0.03], ["0", "0.005", "0.01", "0.015", "0.02", "0.025", "0.03"]),
         ([1e300], ["0", "2e+299", "4e+299", "6e+299", "8e+299", "1e+300"]),
         ([5e-324], ["0", "1e-324", "2e-324", "3e-324", "4e-324", "5e-324"]),
         ([1e308, -1e308], ["-1e+308", "-5e+307", "0", "5e+307", "1e+308"]),
@@ -149,9 +148,7 @@ def test_values_and_labels_need_not_be_as_many():
 )
 def test_the_axis_has_few_round_ticks(values, expected):
     shown = texts(drawn(chart("bar", [], s=values)))[:-1]
-    assert [re.sub(r"(\.\d*?)0+$", r"\1", text) for text in shown] == [
-        re.sub(r"(\.\d*?)0+$", r"\1", text) for text in expected
-    ]
+    assert shown == expected
 
 
 def test_long_labels_are_whole_and_stand_upright():

@@ -1,0 +1,315 @@
+"""Two at once: exactly one wins, the other is told, and nothing happens twice."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections import Counter
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from governance.domain.actors import system
+from governance.domain.errors import AlreadyDecided, IdempotencyConflict, StaleState
+from governance.models import Execution, LedgerEntry, PolicyVersion, Proposal, Review
+from governance.services import executions, policies, proposals, reviews
+from governance.services.executions import Claim
+from tests.concurrency.harness import race
+from tests.factories import (
+    ExecutionFactory,
+    MembershipFactory,
+    ProposalFactory,
+    approved,
+    by,
+    make_spec,
+    rule,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WORKER = system("worker")
+
+
+def waiting(house, count: int, **values) -> list[Proposal]:
+    """Proposals of one run, of one action type, each for an agent to carry out."""
+    values = {"key": "pay", **values}
+    with transaction.atomic():
+        house.action_type(**values)
+        run = house.run()
+        return [ProposalFactory(run=run, action_type=values["key"]) for _ in range(count)]
+
+
+def reviewers(house, count: int) -> list:
+    return [
+        by(MembershipFactory(workspace=house.workspace, role="reviewer").user) for _ in range(count)
+    ]
+
+
+def approving(waiting, person):
+    return lambda i: reviews.approve(proposal=waiting[i], digest=waiting[i].digest, by=person)
+
+
+def rejecting(waiting, person):
+    return lambda i: reviews.reject(
+        proposal=waiting[i], digest=waiting[i].digest, reason="no", by=person
+    )
+
+
+def states(rows: list[Proposal]) -> list[str]:
+    found = dict(Proposal.objects.values_list("id", "state"))
+    return [found[row.id] for row in rows]
+
+
+def told(results: list[tuple]) -> Counter:
+    """How often each combination came out, whoever it was: a refusal by its type."""
+    return Counter(tuple(sorted(type(each).__name__ for each in ending)) for ending in results)
+
+
+def test_two_people_approving_the_same_proposal_at_once(house):
+    rows = waiting(house, 200)
+    ann, ben = reviewers(house, 2)
+    results = race(200, approving(rows, ann), approving(rows, ben))
+    assert told(results) == {("AlreadyDecided", "Proposal"): 200}
+    for ending in results:
+        refusal = next(each for each in ending if isinstance(each, AlreadyDecided))
+        winner = next(each for each in ending if isinstance(each, Proposal)).decided_by
+        assert str(refusal) == (
+            f"This proposal is already approved by {winner.username}; nothing was changed."
+        )
+    assert set(states(rows)) == {"approved"}
+    assert Execution.objects.filter(state="ready").count() == 200
+    assert Review.objects.count() == 200
+    assert LedgerEntry.objects.filter(kind="proposal.approved").count() == 200
+    assert LedgerEntry.objects.filter(kind="execution.ready").count() == 200
+
+
+def naive_approval(row: Proposal, person) -> Proposal:
+    """What must not be done: look, think, save."""
+    seen = Proposal.objects.get(pk=row.pk)
+    if seen.state != "proposed":
+        raise AlreadyDecided("decided")
+    time.sleep(0.001)
+    seen.state, seen.decided_at, seen.decided_by_id = "approved", timezone.now(), int(person.id)
+    seen.save()
+    return seen
+
+
+def test_control_the_same_race_catches_an_approval_that_looks_before_it_saves(house):
+    rows = waiting(house, 25)
+    ann, ben = reviewers(house, 2)
+    results = race(
+        25, lambda i: naive_approval(rows[i], ann), lambda i: naive_approval(rows[i], ben)
+    )
+    assert told(results)["Proposal", "Proposal"] >= 1
+
+
+def test_approving_and_rejecting_at_once(house):
+    rows = waiting(house, 50)
+    ann, ben = reviewers(house, 2)
+    results = race(50, approving(rows, ann), rejecting(rows, ben))
+    assert told(results) == {("AlreadyDecided", "Proposal"): 50}
+    after = Counter(states(rows))
+    assert after["approved"] + after["rejected"] == 50
+    assert Execution.objects.count() == after["approved"]
+    assert Review.objects.count() == 50
+
+
+def test_approving_and_cancelling_at_once(house):
+    """An approval may come first and be taken back; nothing cancelled is left to be carried out."""
+    rows = waiting(house, 80)
+    [ann] = reviewers(house, 1)
+    agent = rows[0].agent.actor
+    results = race(
+        80,
+        approving(rows, ann),
+        lambda i: proposals.cancel(proposal=rows[i], reason="never mind", by=agent),
+    )
+    for row, (approval, cancellation) in zip(rows, results, strict=True):
+        row.refresh_from_db()
+        execution = Execution.objects.of_proposal(row.id)
+        if row.state == "cancelled":
+            assert isinstance(cancellation, Proposal)
+            assert execution is None or execution.state == "cancelled"
+            assert (execution is None) == isinstance(approval, AlreadyDecided)
+        else:
+            assert (row.state, execution.state) == ("approved", "ready")
+            assert isinstance(approval, Proposal)
+            assert isinstance(cancellation, StaleState)
+
+
+def test_approving_and_expiring_at_once(house):
+    house.action_type("brief", expires_after=datetime.timedelta(milliseconds=40))
+    run = house.run()
+    [ann] = reviewers(house, 1)
+    rows: list[Proposal] = []
+
+    def prepare(_):
+        rows.append(ProposalFactory(run=run, action_type="brief"))
+
+    def wait_for(moment: datetime.datetime) -> None:
+        time.sleep(max(0.0, (moment - timezone.now()).total_seconds()))
+
+    def approve(i):
+        wait_for(rows[i].expires_at - datetime.timedelta(milliseconds=i % 10))
+        return reviews.approve(proposal=rows[i], digest=rows[i].digest, by=ann)
+
+    def expire(i):
+        wait_for(rows[i].expires_at)
+        return proposals.expire_overdue(by=WORKER)
+
+    endings = race(40, approve, expire, prepare=prepare)
+    for row, (approval, expiries) in zip(rows, endings, strict=True):
+        row.refresh_from_db()
+        executed = Execution.objects.filter(proposal=row).count()
+        outcome = (row.state, executed, type(approval).__name__, expiries)
+        assert outcome in {("approved", 1, "Proposal", 0), ("expired", 0, "AlreadyDecided", 1)}
+
+
+def test_two_reviewers_at_once_make_a_quorum_of_two(house):
+    rows = waiting(house, 50, required_approvals=2)
+    ann, ben = reviewers(house, 2)
+    results = race(50, approving(rows, ann), approving(rows, ben))
+    assert told(results) == {("Proposal", "Proposal"): 50}
+    assert set(states(rows)) == {"approved"}
+    assert Execution.objects.count() == 50
+    assert LedgerEntry.objects.filter(kind="proposal.approved").count() == 50
+
+
+def test_three_reviewers_at_once_where_two_are_enough(house):
+    rows = waiting(house, 25, required_approvals=2)
+    people = reviewers(house, 3)
+    results = race(25, *(approving(rows, person) for person in people))
+    assert told(results) == {("AlreadyDecided", "Proposal", "Proposal"): 25}
+    assert set(states(rows)) == {"approved"}
+    assert (Execution.objects.count(), Review.objects.count()) == (25, 50)
+
+
+def test_the_same_person_twice_at_once_is_one_review(house):
+    rows = waiting(house, 25, required_approvals=2)
+    [ann] = reviewers(house, 1)
+    results = race(25, approving(rows, ann), approving(rows, ann))
+    assert told(results) == {("AlreadyDecided", "Proposal"): 25}
+    assert set(states(rows)) == {"proposed"}
+    assert (Execution.objects.count(), Review.objects.count()) == (0, 25)
+
+
+def test_the_same_idempotency_key_twice_at_once_is_one_proposal(house):
+    house.action_type("pay")
+    run = house.run()
+
+    def side(i):
+        return ProposalFactory(run=run, action_type="pay", idempotency_key=f"key {i}")
+
+    results = race(40, side, side)
+    assert all(one.id == other.id for one, other in results)
+    assert Proposal.objects.count() == 40
+    assert LedgerEntry.objects.filter(kind="proposal.proposed").count() == 40
+
+
+def test_the_same_idempotency_key_with_two_bodies_at_once_is_one_proposal(house):
+    house.action_type("pay")
+    run = house.run()
+
+    def side(amount):
+        return lambda i: ProposalFactory(
+            run=run, action_type="pay", params={"amount": amount}, idempotency_key=f"key {i}"
+        )
+
+    assert told(race(30, side(1), side(2))) == {("IdempotencyConflict", "Proposal"): 30}
+    assert Proposal.objects.count() == 30
+    assert IdempotencyConflict.code == "idempotency_conflict"
+
+
+def test_an_agent_claiming_twice_at_once_gets_one_claim(house):
+    ready = [ExecutionFactory(proposal=row) for row in waiting(house, 40)]
+    agent = ready[0].agent.actor
+
+    def claim(i):
+        return executions.claim(execution=ready[i], digest=ready[i].digest, by=agent)
+
+    results = race(40, claim, claim)
+    assert told(results) == {("Claim", "StaleState"): 40}
+    tokens = [each.token for ending in results for each in ending if isinstance(each, Claim)]
+    assert tokens == [1] * 40
+    assert LedgerEntry.objects.filter(kind="execution_step.sent").count() == 40
+
+
+def test_two_workers_share_the_work_and_do_each_piece_once(house, registered):
+    done: list[str] = []
+
+    def stamp(context, params):
+        done.append(context.idempotency_key)
+        return {}
+
+    registered(make_spec("stamp", handler=stamp), workspace=house.workspace)
+    run = house.run()
+    ready = [approved(ProposalFactory(run=run, action_type="stamp")).execution for _ in range(40)]
+
+    def work(_):
+        count = 0
+        while executions.run_next(by=WORKER) is not None:
+            count += 1
+        return count
+
+    [(one, other)] = race(1, work, work)
+    assert one + other == 40
+    assert sorted(done) == sorted(f"{execution.id}:step1" for execution in ready)
+    assert set(Execution.objects.values_list("state", "fencing_token")) == {("done", 1)}
+    assert set(Proposal.objects.values_list("state", flat=True)) == {"executed"}
+
+
+def test_a_worker_and_a_cancellation_at_once(house, registered):
+    done: list[str] = []
+    spec = make_spec("stamp", handler=lambda context, params: done.append("x") or {})
+    registered(spec, workspace=house.workspace)
+    run = house.run()
+    rows = [approved(ProposalFactory(run=run, action_type="stamp")) for _ in range(40)]
+
+    def cancel(i):
+        return proposals.cancel(proposal=rows[i], reason="never mind", by=run.agent.actor)
+
+    results = race(40, cancel, lambda _: executions.run_next(by=WORKER))
+    while executions.run_next(by=WORKER) is not None:
+        pass
+    after = Counter(states(rows))
+    cancelled = sum(isinstance(cancellation, Proposal) for cancellation, _ in results)
+    assert after == Counter({"cancelled": cancelled, "executed": 40 - cancelled})
+    assert len(done) == 40 - cancelled
+
+
+def test_two_publishers_at_once(house):
+    def side(name):
+        def publish(_):
+            newest = PolicyVersion.objects.newest(house.workspace.id).number
+            version = policies.draft(workspace=house.workspace, by=house.by_governor)
+            policies.set_rules(version=version, rules=[rule(name)], by=house.by_governor)
+            return policies.publish(version=version, replaces=newest, by=house.by_governor)
+
+        return publish
+
+    results = race(20, side("one"), side("other"))
+    endings = told(results)
+    # Whoever looks after the other has published sees that version, and may publish as well.
+    assert set(endings) <= {("PolicyVersion", "StaleState"), ("PolicyVersion", "PolicyVersion")}
+    numbers = [
+        each.number for ending in results for each in ending if isinstance(each, PolicyVersion)
+    ]
+    assert sorted(numbers) == list(range(2, 2 + len(numbers)))
+
+
+def test_a_draft_published_and_changed_at_once(house):
+    """Whichever is first, what was published is what the rules are afterwards."""
+    drafts = [policies.draft(workspace=house.workspace, by=house.by_governor) for _ in range(40)]
+
+    def publish(i):
+        newest = PolicyVersion.objects.newest(house.workspace.id).number
+        return policies.publish(version=drafts[i], replaces=newest, by=house.by_governor)
+
+    def change(i):
+        return policies.set_rules(version=drafts[i], rules=[rule("late")], by=house.by_governor)
+
+    for draft, (version, late) in zip(drafts, race(40, publish, change), strict=True):
+        assert isinstance(version, PolicyVersion)
+        keys = [found.key for found in draft.rules.all()]
+        assert keys == ([] if isinstance(late, StaleState) else ["late"])

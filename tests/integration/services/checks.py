@@ -1,0 +1,45 @@
+"""What the tests of services share: refusals that write nothing, and the ledger a write leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.apps import apps
+
+from governance.models import LedgerEntry
+
+
+def everything() -> dict[str, list[tuple]]:
+    """Every row of every table of ours, so that a refusal can be seen to have changed nothing."""
+    return {
+        model.__name__: [
+            tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
+            for row in model._default_manager.order_by("pk").values_list()
+        ]
+        for model in apps.get_app_config("governance").get_models()
+    }
+
+
+@contextmanager
+def refused(error: type[Exception], match: str) -> Iterator[None]:
+    """The block raises exactly this error, and no row was written, changed or removed."""
+    before = everything()
+    with pytest.raises(error, match=match) as caught:
+        yield
+    assert caught.type is error
+    assert everything() == before
+
+
+@contextmanager
+def recorded() -> Iterator[list[LedgerEntry]]:
+    """Collects the ledger entries that the block appends, in order."""
+    seen = set(LedgerEntry.objects.values_list("id", flat=True))
+    entries: list[LedgerEntry] = []
+    yield entries
+    entries.extend(LedgerEntry.objects.exclude(id__in=seen).order_by("id"))
+
+
+def kinds(entries: list[LedgerEntry]) -> list[str]:
+    return [entry.kind for entry in entries]

@@ -1,0 +1,183 @@
+"""Who may do what: one table for all services. A refusal writes nothing."""
+
+from __future__ import annotations
+
+import datetime
+from types import SimpleNamespace
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from governance.domain.errors import NotAllowed
+from governance.services import (
+    action_types,
+    actions,
+    agents,
+    executions,
+    grants,
+    memberships,
+    policies,
+    proposals,
+    reviews,
+    runs,
+    triggers,
+    workspaces,
+)
+from tests.factories import (
+    BY_SYSTEM,
+    ActionTypeFactory,
+    CeilingFactory,
+    ExecutionFactory,
+    GrantFactory,
+    House,
+    MembershipFactory,
+    PolicyVersionFactory,
+    ProposalFactory,
+    UserFactory,
+    by,
+    claimed,
+    paused,
+)
+from tests.integration.services.checks import everything, refused
+
+pytestmark = pytest.mark.django_db
+
+PLAN = [{"id": "step1", "action_type": "pay", "params": {}}]
+VALUES = {"title": "Pay"}
+
+
+@pytest.fixture
+def rows(house):
+    """One row of each kind; `of` reads one again, as every request would."""
+    action_type = ActionTypeFactory(workspace=house.workspace, key="pay")
+    run = house.run()
+    agent = run.agent
+
+    def proposal():
+        return ProposalFactory(run=run, action_type="pay")
+
+    found = SimpleNamespace(
+        house=house,
+        workspace=house.workspace,
+        user=UserFactory(),
+        agent=agent,
+        paused=paused(house.agent()),
+        action_type=action_type,
+        run=run,
+        proposal=proposal(),
+        ready=ExecutionFactory(proposal=proposal()),
+        claimed=claimed(ExecutionFactory(proposal=proposal())),
+        draft=PolicyVersionFactory(workspace=house.workspace),
+        grant=GrantFactory(agent=agent, action_type="pay"),
+    )
+    CeilingFactory(agent=agent, maturity="intern")
+    return SimpleNamespace(
+        of=lambda name: type(getattr(found, name))._default_manager.get(pk=getattr(found, name).pk)
+    )
+
+
+@pytest.fixture
+def actors(rows, house):
+    """Everybody who could ask."""
+    inactive = UserFactory(is_active=False)
+    MembershipFactory(workspace=house.workspace, role="governor", user=inactive)
+    return {
+        "viewer": house.by_viewer,
+        "auditor": house.by_auditor,
+        "reviewer": house.by_reviewer,
+        "supervisor": house.by_supervisor,
+        "governor": house.by_governor,
+        "inactive governor": by(inactive),
+        "governor of another workspace": House.build().by_governor,
+        "superuser without membership": by(UserFactory(is_superuser=True, is_staff=True)),
+        "nobody's user": by(UserFactory()),
+        "its agent": rows.of("agent").actor,
+        "another agent": house.agent("autonomous").actor,
+        "the system": BY_SYSTEM,
+    }
+
+
+WHY = {"reason": "for a test"}
+GOVERNORS = {"governor", "the system"}
+DECIDERS = {"reviewer", "supervisor", "governor"}
+STARTERS = {"supervisor", "governor"}
+
+# verb, the row it takes, its other keywords, who may
+TABLE = [
+    (workspaces.halt, "workspace", WHY, GOVERNORS),
+    (memberships.add, "workspace", {"user": "user", "role": "governor"}, GOVERNORS),
+    (agents.register, "workspace", {"name": "new", "owner": "user"}, GOVERNORS),
+    (agents.update, "agent", {"changes": {"category": "x"}}, GOVERNORS),
+    (agents.pause, "agent", WHY, GOVERNORS),
+    (agents.resume, "paused", WHY, GOVERNORS),
+    (agents.retire, "agent", WHY, GOVERNORS),
+    (action_types.define, "workspace", {"key": "pay", "values": VALUES}, GOVERNORS),
+    (action_types.install_builtin, "workspace", {}, GOVERNORS),
+    (policies.draft, "workspace", {}, GOVERNORS),
+    (policies.set_rules, "draft", {"rules": []}, GOVERNORS),
+    (policies.publish, "draft", {"replaces": 1}, GOVERNORS),
+    (policies.discard, "draft", {}, GOVERNORS),
+    (grants.give, "agent", {"action_type": "pay", "expires_at": "soon", **WHY}, {"governor"}),
+    (grants.revoke, "grant", WHY, GOVERNORS),
+    (grants.set_ceiling, "agent", {"maturity": "student", **WHY}, {"governor"}),
+    (grants.lift_ceiling, "agent", WHY, GOVERNORS),
+    (triggers.fire, "agent", {"source": "manual", "type": "x"}, STARTERS | {"the system"}),
+    (triggers.fire, "agent", {"source": "data_sync", "type": "x"}, STARTERS | {"the system"}),
+    (runs.finish, "run", {"outcome": "failed"}, STARTERS | {"the system", "its agent"}),
+    (actions.request, "run", {"action_type": "pay", "params": {}}, {"its agent"}),
+    (proposals.propose, "agent", {"plan": PLAN}, {"its agent"}),
+    (proposals.cancel, "proposal", WHY, DECIDERS | {"the system", "its agent"}),
+    (reviews.approve, "proposal", {"digest": "its own"}, DECIDERS),
+    (reviews.reject, "proposal", {"digest": "its own", **WHY}, DECIDERS),
+    (reviews.abstain, "proposal", {"digest": "its own"}, DECIDERS),
+    (executions.claim, "ready", {"digest": "its own"}, {"its agent"}),
+    (executions.report, "claimed", {"token": 1, "outcome": "done"}, {"its agent"}),
+]
+
+KEYWORDS = {
+    "paused": "agent",
+    "ready": "execution",
+    "claimed": "execution",
+    "draft": "version",
+}
+
+
+def call(verb, row, values, *, rows, by):
+    found = rows.of(row)
+    values = dict(values)
+    if values.get("digest") == "its own":
+        values["digest"] = found.digest
+    if values.get("expires_at") == "soon":
+        values["expires_at"] = timezone.now() + datetime.timedelta(hours=1)
+    for name in {"user", "owner"} & set(values):
+        values[name] = rows.of("user")
+    return verb(**{KEYWORDS.get(row, row): found}, **values, by=by)
+
+
+@pytest.mark.parametrize(
+    ("verb", "row", "values", "allowed"),
+    TABLE,
+    ids=[f"{verb.__module__.split('.')[-1]}.{verb.__name__} {row}" for verb, row, *_ in TABLE],
+)
+def test_who_may(rows, actors, verb, row, values, allowed):
+    assert allowed < set(actors)
+    before = everything()
+    for name, actor in actors.items():
+        if name not in allowed:
+            with pytest.raises(NotAllowed, match=r"may|[Oo]nly|cannot"):
+                call(verb, row, values, rows=rows, by=actor)
+    assert everything() == before
+    for name in allowed:
+        with transaction.atomic():
+            call(verb, row, values, rows=rows, by=actors[name])
+            transaction.set_rollback(True)
+
+
+def test_a_right_ends_with_the_membership_role(house):
+    agents.register(workspace=house.workspace, name="a", owner=house.viewer, by=house.by_governor)
+    memberships.add(workspace=house.workspace, user=house.governor, role="viewer", by=BY_SYSTEM)
+    with refused(NotAllowed, "may not own agents"):
+        agents.register(
+            workspace=house.workspace, name="b", owner=house.viewer, by=house.by_governor
+        )
