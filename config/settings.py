@@ -77,7 +77,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         # A transaction that reads before it writes must take the write lock at once, or it fails.
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": f"PRAGMA journal_mode={JOURNAL_MODE};",
+        # Without recursive triggers, REPLACE would delete rows that triggers protect.
+        "init_command": f"PRAGMA journal_mode={JOURNAL_MODE}; PRAGMA recursive_triggers=ON;",
     }
 else:
     # Without a pool, concurrent requests under ASGI run out of connections.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from governance import ledger
@@ -113,26 +114,27 @@ def record(
 ) -> Decision:
     """INSERT the Decision; unless it is a plain execution, append it to the ledger as well."""
     verdict = answer.verdict
-    decision = Decision.objects.create(
-        workspace_id=agent.workspace_id,
-        kind=answer.kind,
-        agent=agent,
-        run=run,
-        trigger=trigger,
-        proposal=proposal,
-        execution=execution,
-        action_type=answer.action_type,
-        step=answer.step,
-        params_digest=answer.params_digest,
-        route=verdict.route,
-        reasons=list(verdict.reasons),
-        matched_rules=[match.as_json() for match in verdict.matches],
-        grant_id=verdict.grant,
-        maturity=answer.maturity,
-        policy=answer.policy,
-    )
-    if verdict.route is not Route.EXECUTION:
-        _append(decision, by=by)
+    with transaction.atomic():
+        decision = Decision.objects.create(
+            workspace_id=agent.workspace_id,
+            kind=answer.kind,
+            agent=agent,
+            run=run,
+            trigger=trigger,
+            proposal=proposal,
+            execution=execution,
+            action_type=answer.action_type,
+            step=answer.step,
+            params_digest=answer.params_digest,
+            route=verdict.route,
+            reasons=list(verdict.reasons),
+            matched_rules=[match.as_json() for match in verdict.matches],
+            grant_id=verdict.grant,
+            maturity=answer.maturity,
+            policy=answer.policy,
+        )
+        if verdict.route is not Route.EXECUTION:
+            _append(decision, by=by)
     return decision
 
 
@@ -156,10 +158,13 @@ def _judge(
         compiled = _compiled(policy.id, policy.number or 0, policy.digest or "")
     except InvalidInput as error:
         return denied(str(error))
+    action = _action_facts(found)
+    if action is None:
+        return denied(f"the action type {found.key!r} cannot be read")
     trigger = run.trigger if run else None
     question = ActionQuestion(
         agent=facts,
-        action=_action_facts(found),
+        action=action,
         params=params,
         now=timezone.now(),
         grants=_grants(agent_id=agent.id, action_type=found.key),
@@ -187,10 +192,14 @@ def _agent_facts(agent: Agent) -> AgentFacts | None:
         return None
 
 
-def _action_facts(found: ActionType) -> ActionFacts:
+def _action_facts(found: ActionType) -> ActionFacts | None:
+    try:
+        complexity = Complexity(found.complexity)
+    except ValueError:
+        return None
     return ActionFacts(
         key=found.key,
-        complexity=Complexity(found.complexity),
+        complexity=complexity,
         reversibility=found.reversibility,
         mode=found.mode,
         effect=found.effect,
@@ -199,15 +208,19 @@ def _action_facts(found: ActionType) -> ActionFacts:
 
 def _grants(*, agent_id: uuid.UUID, action_type: str) -> tuple[GrantFacts, ...]:
     rows = Grant.objects.in_force(agent_id=agent_id, action_type=action_type)
-    return tuple(_grant_facts(row) for row in rows)
+    return tuple(facts for row in rows if (facts := _grant_facts(row)))
 
 
-def _grant_facts(row: Grant) -> GrantFacts:
+def _grant_facts(row: Grant) -> GrantFacts | None:
+    try:
+        route = Route(row.route)
+    except ValueError:
+        return None  # a grant that cannot be read counts as absent
     try:
         condition, broken = (Condition(row.condition) if row.condition else None), False
     except InvalidInput:
         condition, broken = None, True
-    return GrantFacts(str(row.id), Route(row.route), row.expires_at, condition, broken)
+    return GrantFacts(str(row.id), route, row.expires_at, condition, broken)
 
 
 @lru_cache(maxsize=64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -100,6 +101,17 @@ def _is_numeric(host: object) -> bool:
     with contextlib.suppress(ValueError):
         return bool(ipaddress.ip_address(str(host)))
     return False
+
+
+# --- No leftovers ---------------------------------------------------------------------------------
+
+
+def pytest_unconfigure(config):
+    """Remove the data directory that tests/settings.py made for this session, and no other."""
+    folder = Path(settings.DATA_DIR)
+    made_here = folder.name.startswith("governance-tests-")
+    if made_here and not hasattr(config, "workerinput"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 # --- The database ---------------------------------------------------------------------------------

@@ -291,10 +291,12 @@ class FactsAdmin(RecordAdmin):
         return TemplateResponse(request, "admin/governance/facts_page.html", context)
 
     def _buttons(self, request: HttpRequest, row: Any) -> list[Button]:
+        offered = [page for page in self.pages if page.offered(row)]
+        held = {r for r in {page.right for page in offered} if may(request, row, r)}
         buttons = [
             Button(page.label, self._url(row, page), page.danger)
-            for page in self.pages
-            if page.offered(row) and may(request, row, page.right)
+            for page in offered
+            if page.right in held
         ]
         trail = [Button("Ledger", ledger_url(row))] if self.has_trail else []
         return [*self.links(request, row), *buttons, *trail]

@@ -17,6 +17,7 @@ _POLICY_SAYS = "a published policy version does not change"
 _PUBLISHED_RULE = (
     f"EXISTS (SELECT 1 FROM {POLICY} p WHERE p.id = {{row}}.policy_id AND p.state = 'published')"  # noqa: S608  constants only
 )
+_PUBLISHED_EITHER = f"{_PUBLISHED_RULE.format(row='OLD')} OR {_PUBLISHED_RULE.format(row='NEW')}"
 
 GUARDS = {
     "ledger_no_update": (LEDGER, "UPDATE", "", _LEDGER_SAYS),
@@ -24,7 +25,7 @@ GUARDS = {
     "policy_no_update": (POLICY, "UPDATE", "OLD.state = 'published'", _POLICY_SAYS),
     "policy_no_delete": (POLICY, "DELETE", "OLD.state = 'published'", _POLICY_SAYS),
     "rule_no_insert": (RULE, "INSERT", _PUBLISHED_RULE.format(row="NEW"), _POLICY_SAYS),
-    "rule_no_update": (RULE, "UPDATE", _PUBLISHED_RULE.format(row="OLD"), _POLICY_SAYS),
+    "rule_no_update": (RULE, "UPDATE", _PUBLISHED_EITHER, _POLICY_SAYS),
     "rule_no_delete": (RULE, "DELETE", _PUBLISHED_RULE.format(row="OLD"), _POLICY_SAYS),
 }
 """Name: table, operation, condition (empty: always), what the error says."""
@@ -47,10 +48,9 @@ def remove(connection: BaseDatabaseWrapper) -> None:
                 cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
             return
         for name, (table, *_) in GUARDS.items():
-            cursor.execute(f"DROP TRIGGER IF EXISTS {name} ON {table}")
-            cursor.execute(f"DROP FUNCTION IF EXISTS {name}()")
-        cursor.execute(f"DROP TRIGGER IF EXISTS ledger_no_truncate ON {LEDGER}")
-        cursor.execute("DROP FUNCTION IF EXISTS ledger_no_truncate()")
+            for each in {name, _no_truncate(name)}:
+                cursor.execute(f"DROP TRIGGER IF EXISTS {each} ON {table}")
+                cursor.execute(f"DROP FUNCTION IF EXISTS {each}()")
 
 
 def _sqlite(name: str, table: str, operation: str, condition: str, says: str) -> list[str]:
@@ -65,10 +65,14 @@ def _postgresql(name: str, table: str, operation: str, condition: str, says: str
     body = f"IF {condition or 'TRUE'} THEN {_raise(says)} END IF; RETURN {row};"
     events = f"BEFORE {operation} ON {table} FOR EACH ROW"
     found = _function_and_trigger(name, body=body, events=events)
-    if name == "ledger_no_delete":
-        events = f"BEFORE TRUNCATE ON {LEDGER} FOR EACH STATEMENT"
-        found += _function_and_trigger("ledger_no_truncate", body=_raise(says), events=events)
+    if operation == "DELETE":  # TRUNCATE deletes rows without saying so to their triggers
+        events = f"BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
+        found += _function_and_trigger(_no_truncate(name), body=_raise(says), events=events)
     return found
+
+
+def _no_truncate(name: str) -> str:
+    return name.replace("_no_delete", "_no_truncate")
 
 
 def _raise(says: str) -> str:

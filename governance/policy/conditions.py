@@ -74,7 +74,7 @@ class Condition:
             )
         try:
             self._expression = _ENV.compile(source)
-        except (RuntimeError, ValueError, UnicodeError) as error:
+        except (RuntimeError, TypeError, ValueError) as error:  # TypeError: no valid Unicode
             raise InvalidInput(f"The condition does not compile: {_first_line(error)}.") from error
         if self._expression.return_type() != cel.Type.BOOL:
             message = (

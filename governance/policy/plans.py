@@ -71,9 +71,12 @@ def parse(data: Json) -> Plan:
     """
     require_storable(data, what="plan", max_bytes=MAX_BYTES)
     text = canonical_text(data, what="plan")
+    # Read back from the canonical text, so that what is judged and executed is what was sealed.
+    # 1e16 is written as a whole number, and whole numbers of that size are refused.
+    read_back = json.loads(text)
+    canonical_text(read_back, what="plan")
     try:
-        # Read back from the canonical text, so that what is judged and executed is what was sealed.
-        found = _STEPS.validate_python(json.loads(text))
+        found = _STEPS.validate_python(read_back)
     except ValidationError as error:
         raise InvalidInput(_first_problem(error)) from error
     steps = tuple(Step(step.id, step.action_type, step.params) for step in found)

@@ -39,7 +39,7 @@ from tests.factories import (
 )
 from tests.unit.elsewhere import database_url, run_elsewhere
 
-# --- From nothing, and back -----------------------------------------------------------------------
+# --- From nothing ---------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -61,32 +61,23 @@ FROM_NOTHING = """
 from django.core.management import call_command
 from django.db import connection
 
-def tables():
-    found = connection.introspection.table_names()
-    return sum(name.startswith("governance_") for name in found)
-
-def quiet(*arguments, **options):
-    call_command(*arguments, verbosity=0, **options)
-
 assert not connection.introspection.table_names()
-quiet("migrate")
-first = tables()
+call_command("migrate", "governance", verbosity=0)
+call_command("migrate", "governance", "0001", verbosity=0)  # the guards, taken down
+call_command("migrate", "governance", verbosity=0)  # and put up again
 call_command("makemigrations", check_changes=True, dry_run=True)
-quiet("migrate", "governance", "zero")
-assert tables() == 0
-quiet("migrate")
-assert tables() == first
-print("tables:", first)
+tables = connection.introspection.table_names()
+print(sum(name.startswith("governance_") for name in tables))
 connection.close()
 """
 
 
 @pytest.mark.django_db
-def test_the_schema_is_made_from_nothing_taken_back_and_made_again(tmp_path):
+def test_the_schema_is_made_from_nothing_and_is_what_the_models_say(tmp_path):
     with empty_database(tmp_path) as url:
         told = run_elsewhere(FROM_NOTHING, url=url)
     expected = len(list(apps.get_app_config("governance").get_models()))
-    assert told.splitlines() == ["No changes detected", f"tables: {expected}"]
+    assert told.splitlines() == ["No changes detected", str(expected)]
 
 
 # --- Rows the database refuses --------------------------------------------------------------------

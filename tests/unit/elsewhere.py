@@ -30,7 +30,7 @@ def run_elsewhere(code: str, *, url: str | None = None, **variables: str) -> str
         env={**os.environ, "DATABASE_URL": url or database_url(), **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert found.returncode == 0, found.stderr

@@ -349,7 +349,6 @@ def test_a_trigger_decision_names_its_trigger(house):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.xfail(reason="the decision is committed before the ledger refuses its entry")
 def test_a_decision_and_its_entry_are_kept_together_or_not_at_all(house, pay):
     agent = house.agent("intern")
     before = Decision.objects.count(), LedgerEntry.objects.count()

@@ -56,10 +56,15 @@ def test_a_skip_fails_by_name_where_skips_are_forbidden(tmp_path):
     said = subprocess.run(
         [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-rfE", str(tmp_path)],
         cwd=settings.BASE_DIR,
-        env={**os.environ, "GOVERNANCE_NO_SKIPS": "1"},
+        env={
+            **os.environ,
+            "GOVERNANCE_NO_SKIPS": "1",
+            # a session removes the data directory it made, and this one's is still in use
+            "GOVERNANCE_DATA_DIR": str(tmp_path / "data"),
+        },
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=180,
         check=False,
     )
     assert said.returncode == 1, said.stdout + said.stderr

@@ -61,10 +61,6 @@ def test_the_ledger_refuses_truncate_where_there_is_one():
     assert LedgerEntry.objects.exists()
 
 
-@pytest.mark.xfail(
-    connection.vendor == "sqlite",
-    reason="REPLACE deletes without firing DELETE triggers unless PRAGMA recursive_triggers is on",
-)
 def test_the_ledger_refuses_to_be_written_over():
     entry = LedgerEntryFactory()
     overwrite = {
@@ -126,14 +122,10 @@ def test_a_published_policy_version_refuses(statement, published):
     change_published(statement, published)
 
 
-@pytest.mark.xfail(reason="the guard looks at the row before the UPDATE only")
 def test_a_published_policy_version_takes_in_no_rule_of_a_draft(published):
     change_published(INTO, published)
 
 
-@pytest.mark.xfail(
-    connection.vendor == "postgresql", reason="TRUNCATE is refused for the ledger only"
-)
 def test_published_policy_refuses_truncate_where_there_is_one(published):
     settle()
     if connection.vendor == "postgresql":
