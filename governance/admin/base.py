@@ -13,8 +13,9 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin
 
 from governance.admin.paging import KeysetChangeList
+from governance.domain import roles
 from governance.domain.actors import Actor
-from governance.domain.roles import RIGHTS, Right
+from governance.domain.roles import Right
 from governance.models import Membership
 from governance.services import memberships
 
@@ -26,19 +27,22 @@ def actor(request: HttpRequest) -> Actor:
 
 def workspaces_of(request: HttpRequest, right: Right = Right.VIEW) -> list[uuid.UUID]:
     """The workspaces in which this person's role has the right. Superusers get no more."""
-    roles = [role for role, rights in RIGHTS.items() if right in rights]
-    user_id = request.user.pk
-    if user_id is None:
-        return []
-    found = Membership.objects.filter(user_id=user_id, user__is_active=True, role__in=roles)
-    return list(found.values_list("workspace_id", flat=True))
+    return [key for key, role in _roles(request).items() if roles.may(role, right)]
 
 
 def may(request: HttpRequest, row: models.Model, right: Right) -> bool:
-    """Whether this person has the right in the workspace of this row."""
-    return Membership.objects.may(
-        by=actor(request), workspace_id=getattr(row, "workspace_id", row.pk), right=right
-    )
+    """Whether this person has the right in the workspace of this row. The service asks again."""
+    return getattr(row, "workspace_id", row.pk) in workspaces_of(request, right)
+
+
+def _roles(request: HttpRequest) -> dict[uuid.UUID, str]:
+    """The role by workspace of whoever asks, read once a request: a page looks dozens of times."""
+    found: dict[uuid.UUID, str] | None = getattr(request, "_governance_roles", None)
+    if found is None:
+        rows = Membership.objects.filter(user_id=request.user.pk or 0, user__is_active=True)
+        found = dict(rows.values_list("workspace_id", "role"))
+        setattr(request, "_governance_roles", found)  # noqa: B010  HttpRequest declares no such attribute
+    return found
 
 
 class RecordAdmin(ModelAdmin):

@@ -158,7 +158,11 @@ class Proposal(Stateful, Record):
 
 
 class Review(Record):
-    """One person's verdict on one proposal, bound to the digest that person saw."""
+    """One person's verdict on one proposal, bound to the digest that person saw.
+
+    Once an edit has put another plan in force, the same person may judge that one as well; and
+    who abstained may still decide.
+    """
 
     proposal = models.ForeignKey(Proposal, on_delete=models.PROTECT, related_name="reviews")
     reviewer = models.ForeignKey(
@@ -174,7 +178,11 @@ class Review(Record):
     class Meta:
         ordering = ("created_at", "id")
         constraints = (
-            models.UniqueConstraint(fields=("proposal", "reviewer"), name="review_once_per_person"),
+            models.UniqueConstraint(
+                fields=("proposal", "reviewer", "digest"),
+                condition=~Q(verdict=ReviewVerdict.ABSTAIN),
+                name="review_once_per_person",
+            ),
             one_of("verdict", ReviewVerdict.values, name="review_verdict_known"),
             models.CheckConstraint(
                 condition=~Q(verdict=ReviewVerdict.REJECT) | ~Q(comment=""),

@@ -91,7 +91,8 @@ def _lock(
 ) -> tuple[Proposal, int]:
     """The row, locked, still waiting, by somebody who may decide it and saw what it holds.
 
-    `any_agent`: it does not matter that the agent changed since, as for a rejection.
+    `any_agent`: it does not matter whether the agent or the plan still is what was proposed, as
+    for a rejection.
     """
     user_id = memberships.require_person(
         by=by, workspace_id=proposal.workspace_id, right=Right.DECIDE
@@ -104,15 +105,29 @@ def _lock(
         raise AlreadyDecided("This proposal has expired; the agent has to propose it again.")
     if row.digest != digest:
         raise PlanChanged("The plan changed after you read it; read it again, then decide.")
+    if not any_agent and not _is_intact(row):
+        raise PlanChanged("The stored plan is not what its digest was made of; reject it.")
     fingerprint = Agent.objects.values_list("fingerprint", flat=True).get(pk=row.agent_id)
     if fingerprint != row.fingerprint and not any_agent:
         raise PlanChanged(
             "The agent's model, prompt or tools changed after it proposed this; reject it, and "
             "let the agent propose again."
         )
-    if row.reviews.filter(reviewer_id=user_id).exists():
-        raise AlreadyDecided("You have already reviewed this proposal; others have to as well.")
+    judged = row.reviews.filter(reviewer_id=user_id, digest=row.digest)
+    if judged.exclude(verdict=ReviewVerdict.ABSTAIN).exists():
+        raise AlreadyDecided("You have already reviewed this proposal as it stands; others have to as well.")
     return row, user_id
+
+
+def _is_intact(row: Proposal) -> bool:
+    """Whether the plan in force is the one that was sealed."""
+    sealed = plans.seal(
+        plan=plans.parse_text(row.plan_in_force),
+        agent_id=str(row.agent_id),
+        fingerprint=row.fingerprint,
+        policy_version=row.policy.number or 0,
+    )
+    return sealed == row.digest
 
 
 def _apply_edit(
@@ -124,7 +139,8 @@ def _apply_edit(
     row.digest = proposals.seal(plan, agent=row.agent, policy_number=cleared.policy.number or 0)
     row.policy = cleared.policy
     row.required_approvals = max(row.required_approvals, catalogue.required_approvals)
-    row.save(update_fields=["edited_plan", "digest", "policy", "required_approvals"])
+    row.version += 1
+    row.save(update_fields=["edited_plan", "digest", "policy", "required_approvals", "version"])
     ledger.append(
         kind="proposal.edited",
         by=by,

@@ -105,23 +105,23 @@ def test_control_the_same_race_catches_an_approval_that_looks_before_it_saves(ho
 
 
 def test_approving_and_rejecting_at_once(house):
-    rows = waiting(house, 50)
+    rows = waiting(house, 30)
     ann, ben = reviewers(house, 2)
-    results = race(50, approving(rows, ann), rejecting(rows, ben))
-    assert told(results) == {("AlreadyDecided", "Proposal"): 50}
+    results = race(30, approving(rows, ann), rejecting(rows, ben))
+    assert told(results) == {("AlreadyDecided", "Proposal"): 30}
     after = Counter(states(rows))
-    assert after["approved"] + after["rejected"] == 50
+    assert after["approved"] + after["rejected"] == 30
     assert Execution.objects.count() == after["approved"]
-    assert Review.objects.count() == 50
+    assert Review.objects.count() == 30
 
 
 def test_approving_and_cancelling_at_once(house):
     """An approval may come first and be taken back; nothing cancelled is left to be carried out."""
-    rows = waiting(house, 80)
+    rows = waiting(house, 60)
     [ann] = reviewers(house, 1)
     agent = rows[0].agent.actor
     results = race(
-        80,
+        60,
         approving(rows, ann),
         lambda i: proposals.cancel(proposal=rows[i], reason="never mind", by=agent),
     )
@@ -158,7 +158,7 @@ def test_approving_and_expiring_at_once(house):
         wait_for(rows[i].expires_at)
         return proposals.expire_overdue(by=WORKER)
 
-    endings = race(40, approve, expire, prepare=prepare)
+    endings = race(25, approve, expire, prepare=prepare)
     for row, (approval, expiries) in zip(rows, endings, strict=True):
         row.refresh_from_db()
         executed = Execution.objects.filter(proposal=row).count()
@@ -167,31 +167,31 @@ def test_approving_and_expiring_at_once(house):
 
 
 def test_two_reviewers_at_once_make_a_quorum_of_two(house):
-    rows = waiting(house, 50, required_approvals=2)
+    rows = waiting(house, 30, required_approvals=2)
     ann, ben = reviewers(house, 2)
-    results = race(50, approving(rows, ann), approving(rows, ben))
-    assert told(results) == {("Proposal", "Proposal"): 50}
+    results = race(30, approving(rows, ann), approving(rows, ben))
+    assert told(results) == {("Proposal", "Proposal"): 30}
     assert set(states(rows)) == {"approved"}
-    assert Execution.objects.count() == 50
-    assert LedgerEntry.objects.filter(kind="proposal.approved").count() == 50
+    assert Execution.objects.count() == 30
+    assert LedgerEntry.objects.filter(kind="proposal.approved").count() == 30
 
 
 def test_three_reviewers_at_once_where_two_are_enough(house):
-    rows = waiting(house, 25, required_approvals=2)
+    rows = waiting(house, 15, required_approvals=2)
     people = reviewers(house, 3)
-    results = race(25, *(approving(rows, person) for person in people))
-    assert told(results) == {("AlreadyDecided", "Proposal", "Proposal"): 25}
+    results = race(15, *(approving(rows, person) for person in people))
+    assert told(results) == {("AlreadyDecided", "Proposal", "Proposal"): 15}
     assert set(states(rows)) == {"approved"}
-    assert (Execution.objects.count(), Review.objects.count()) == (25, 50)
+    assert (Execution.objects.count(), Review.objects.count()) == (15, 30)
 
 
 def test_the_same_person_twice_at_once_is_one_review(house):
-    rows = waiting(house, 25, required_approvals=2)
+    rows = waiting(house, 15, required_approvals=2)
     [ann] = reviewers(house, 1)
-    results = race(25, approving(rows, ann), approving(rows, ann))
-    assert told(results) == {("AlreadyDecided", "Proposal"): 25}
+    results = race(15, approving(rows, ann), approving(rows, ann))
+    assert told(results) == {("AlreadyDecided", "Proposal"): 15}
     assert set(states(rows)) == {"proposed"}
-    assert (Execution.objects.count(), Review.objects.count()) == (0, 25)
+    assert (Execution.objects.count(), Review.objects.count()) == (0, 15)
 
 
 def test_the_same_idempotency_key_twice_at_once_is_one_proposal(house):
@@ -201,10 +201,10 @@ def test_the_same_idempotency_key_twice_at_once_is_one_proposal(house):
     def side(i):
         return ProposalFactory(run=run, action_type="pay", idempotency_key=f"key {i}")
 
-    results = race(40, side, side)
+    results = race(25, side, side)
     assert all(one.id == other.id for one, other in results)
-    assert Proposal.objects.count() == 40
-    assert LedgerEntry.objects.filter(kind="proposal.proposed").count() == 40
+    assert Proposal.objects.count() == 25
+    assert LedgerEntry.objects.filter(kind="proposal.proposed").count() == 25
 
 
 def test_the_same_idempotency_key_with_two_bodies_at_once_is_one_proposal(house):
@@ -216,23 +216,23 @@ def test_the_same_idempotency_key_with_two_bodies_at_once_is_one_proposal(house)
             run=run, action_type="pay", params={"amount": amount}, idempotency_key=f"key {i}"
         )
 
-    assert told(race(30, side(1), side(2))) == {("IdempotencyConflict", "Proposal"): 30}
-    assert Proposal.objects.count() == 30
+    assert told(race(20, side(1), side(2))) == {("IdempotencyConflict", "Proposal"): 20}
+    assert Proposal.objects.count() == 20
     assert IdempotencyConflict.code == "idempotency_conflict"
 
 
 def test_an_agent_claiming_twice_at_once_gets_one_claim(house):
-    ready = [ExecutionFactory(proposal=row) for row in waiting(house, 40)]
+    ready = [ExecutionFactory(proposal=row) for row in waiting(house, 25)]
     agent = ready[0].agent.actor
 
     def claim(i):
         return executions.claim(execution=ready[i], digest=ready[i].digest, by=agent)
 
-    results = race(40, claim, claim)
-    assert told(results) == {("Claim", "StaleState"): 40}
+    results = race(25, claim, claim)
+    assert told(results) == {("Claim", "StaleState"): 25}
     tokens = [each.token for ending in results for each in ending if isinstance(each, Claim)]
-    assert tokens == [1] * 40
-    assert LedgerEntry.objects.filter(kind="execution_step.sent").count() == 40
+    assert tokens == [1] * 25
+    assert LedgerEntry.objects.filter(kind="execution_step.sent").count() == 25
 
 
 def test_two_workers_share_the_work_and_do_each_piece_once(house, registered):
@@ -244,7 +244,7 @@ def test_two_workers_share_the_work_and_do_each_piece_once(house, registered):
 
     registered(make_spec("stamp", handler=stamp), workspace=house.workspace)
     run = house.run()
-    ready = [approved(ProposalFactory(run=run, action_type="stamp")).execution for _ in range(40)]
+    ready = [approved(ProposalFactory(run=run, action_type="stamp")).execution for _ in range(25)]
 
     def work(_):
         count = 0
@@ -253,7 +253,7 @@ def test_two_workers_share_the_work_and_do_each_piece_once(house, registered):
         return count
 
     [(one, other)] = race(1, work, work)
-    assert one + other == 40
+    assert one + other == 25
     assert sorted(done) == sorted(f"{execution.id}:step1" for execution in ready)
     assert set(Execution.objects.values_list("state", "fencing_token")) == {("done", 1)}
     assert set(Proposal.objects.values_list("state", flat=True)) == {"executed"}
@@ -264,18 +264,18 @@ def test_a_worker_and_a_cancellation_at_once(house, registered):
     spec = make_spec("stamp", handler=lambda context, params: done.append("x") or {})
     registered(spec, workspace=house.workspace)
     run = house.run()
-    rows = [approved(ProposalFactory(run=run, action_type="stamp")) for _ in range(40)]
+    rows = [approved(ProposalFactory(run=run, action_type="stamp")) for _ in range(25)]
 
     def cancel(i):
         return proposals.cancel(proposal=rows[i], reason="never mind", by=run.agent.actor)
 
-    results = race(40, cancel, lambda _: executions.run_next(by=WORKER))
+    results = race(25, cancel, lambda _: executions.run_next(by=WORKER))
     while executions.run_next(by=WORKER) is not None:
         pass
     after = Counter(states(rows))
     cancelled = sum(isinstance(cancellation, Proposal) for cancellation, _ in results)
-    assert after == Counter({"cancelled": cancelled, "executed": 40 - cancelled})
-    assert len(done) == 40 - cancelled
+    assert after == Counter({"cancelled": cancelled, "executed": 25 - cancelled})
+    assert len(done) == 25 - cancelled
 
 
 def test_two_publishers_at_once(house):
@@ -288,7 +288,7 @@ def test_two_publishers_at_once(house):
 
         return publish
 
-    results = race(20, side("one"), side("other"))
+    results = race(15, side("one"), side("other"))
     endings = told(results)
     # Whoever looks after the other has published sees that version, and may publish as well.
     assert set(endings) <= {("PolicyVersion", "StaleState"), ("PolicyVersion", "PolicyVersion")}
@@ -300,7 +300,7 @@ def test_two_publishers_at_once(house):
 
 def test_a_draft_published_and_changed_at_once(house):
     """Whichever is first, what was published is what the rules are afterwards."""
-    drafts = [policies.draft(workspace=house.workspace, by=house.by_governor) for _ in range(40)]
+    drafts = [policies.draft(workspace=house.workspace, by=house.by_governor) for _ in range(30)]
 
     def publish(i):
         newest = PolicyVersion.objects.newest(house.workspace.id).number
@@ -309,7 +309,7 @@ def test_a_draft_published_and_changed_at_once(house):
     def change(i):
         return policies.set_rules(version=drafts[i], rules=[rule("late")], by=house.by_governor)
 
-    for draft, (version, late) in zip(drafts, race(40, publish, change), strict=True):
+    for draft, (version, late) in zip(drafts, race(30, publish, change), strict=True):
         assert isinstance(version, PolicyVersion)
         keys = [found.key for found in draft.rules.all()]
         assert keys == ([] if isinstance(late, StaleState) else ["late"])

@@ -190,8 +190,8 @@ def test_an_intern_starts_on_its_own_when_a_person_says_so(house, trail):
     assert trail()[before:] == [
         ("trigger.fired", "data sync"),
         ("run.queued", "data sync"),
-        ("decision.proposal", "data sync"),
         ("proposal.proposed", "data sync"),
+        ("decision.proposal", "data sync"),
         ("review.approve", reviewer),
         ("proposal.approved", reviewer),
         ("execution.ready", reviewer),
@@ -224,8 +224,8 @@ def test_an_intern_that_is_not_let_start_does_nothing(house, trail):
     assert trail()[before:] == [
         ("trigger.fired", "data sync"),
         ("run.queued", "data sync"),
-        ("decision.proposal", "data sync"),
         ("proposal.proposed", "data sync"),
+        ("decision.proposal", "data sync"),
         ("review.reject", reviewer),
         ("proposal.rejected", reviewer),
         ("run.abandoned", reviewer),

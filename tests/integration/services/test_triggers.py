@@ -99,8 +99,8 @@ ENTRIES = [
         [
             "trigger.fired",
             "run.queued",
-            "decision.proposal",
             "proposal.proposed",
+            "decision.proposal",
         ],
     ),
     ("supervised", ["trigger.fired", "run.queued", "decision.supervision"]),
@@ -129,7 +129,14 @@ def test_the_proposal_to_start_names_the_run_and_is_the_systems(house):
     started = fire(agent)
     proposal = Proposal.objects.get(pk=started.proposal.pk)
     assert (proposal.title, proposal.run_id) == ("Start returns: order.created", started.run.id)
-    assert proposal.reasoning == "data_sync trigger, intern agent"
+    assert proposal.reasoning == ""  # the agent said nothing; the gate's reasons are its decision's
+    decision = proposal.decisions.get()
+    assert (decision.kind, decision.route, decision.trigger) == (
+        "trigger",
+        "proposal",
+        started.trigger,
+    )
+    assert decision.reasons == ["data_sync trigger, intern agent"]
     params = f'{{"run":"{started.run.id}"}}'
     assert proposal.plan == f'[{{"action_type":"run_start","id":"step1","params":{params}}}]'
 
