@@ -90,6 +90,11 @@ class Execution(Stateful, Record):
                 name="execution_ready",
             ),
             models.Index(
+                fields=("workspace", "-created_at", "-id"),
+                condition=Q(state=ExecutionState.IN_DOUBT),
+                name="execution_in_doubt",
+            ),
+            models.Index(
                 fields=("lease_expires_at",),
                 condition=Q(state=ExecutionState.CLAIMED),
                 name="execution_leases",

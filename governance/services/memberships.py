@@ -50,6 +50,8 @@ def add(*, workspace: Workspace, user: AbstractBaseUser, role: str, by: Actor) -
         if found is not None and found.role == role:
             return found
         before = found.role if found else None
+        if before == Role.GOVERNOR:
+            _require_another_governor(workspace, user_id=user.pk)
         membership, _ = Membership.objects.update_or_create(
             workspace=workspace, user_id=user.pk, defaults={"role": role}
         )
@@ -61,3 +63,11 @@ def add(*, workspace: Workspace, user: AbstractBaseUser, role: str, by: Actor) -
             data={"user": user.get_username(), "from": before, "to": role},
         )
     return membership
+
+
+def _require_another_governor(workspace: Workspace, *, user_id: int) -> None:
+    """Raise InvalidInput when nobody would be left to govern."""
+    Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)  # one at a time
+    others = Membership.objects.of(workspace.id).filter(role=Role.GOVERNOR, user__is_active=True)
+    if not others.exclude(user_id=user_id).exists():
+        raise InvalidInput("This is the last governor of the workspace; make another one first.")

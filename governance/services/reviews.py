@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from governance import ledger, lifecycle
 from governance.domain.actors import Actor
-from governance.domain.errors import AlreadyDecided, GateRefused, PlanChanged
+from governance.domain.errors import AlreadyDecided, GateRefused, InvalidInput, PlanChanged
 from governance.domain.roles import Right
 from governance.domain.states import ProposalState
 from governance.domain.values import Json, require_text
@@ -45,9 +45,11 @@ def approve(
     with transaction.atomic():
         row, user_id = _lock(proposal, digest=digest, by=by)
         plan = plans.parse_text(row.plan_in_force)
+        own_start = _is_start(plan)
         edited = edit is not None and edit.text != plan.text
+        if edited and own_start:
+            raise InvalidInput("A proposal to start a run cannot be edited; approve or reject it.")
         plan = edit if edit is not None and edited else plan
-        own_start = not edited and _is_start(plan)
         catalogue = clearing.look_up(plan, agent=row.agent, by_system=own_start)
         cleared = clearing.clear(plan, agent=row.agent, run=row.run, by_system=own_start)
         clearing.record(cleared, agent=row.agent, by=by, run=row.run, proposal=row)
@@ -82,6 +84,8 @@ def abstain(*, proposal: Proposal, digest: str, by: Actor, comment: str = "") ->
     require_text(comment, what="comment", max_length=MAX_COMMENT)
     with transaction.atomic():
         row, user_id = _lock(proposal, digest=digest, by=by, any_agent=True)
+        if row.reviews.filter(reviewer_id=user_id, digest=row.digest).exists():
+            raise AlreadyDecided("You have already abstained from this proposal as it stands.")
         _write(row, verdict=ReviewVerdict.ABSTAIN, user_id=user_id, by=by, comment=comment)
     return row
 
@@ -115,7 +119,9 @@ def _lock(
         )
     judged = row.reviews.filter(reviewer_id=user_id, digest=row.digest)
     if judged.exclude(verdict=ReviewVerdict.ABSTAIN).exists():
-        raise AlreadyDecided("You have already reviewed this proposal as it stands; others have to as well.")
+        raise AlreadyDecided(
+            "You have already reviewed this proposal as it stands; others have to as well."
+        )
     return row, user_id
 
 

@@ -79,7 +79,7 @@ class ReviewFactory(ServiceFactory):
             reviews.reject(**seen, reason=comment)
         else:
             reviews.abstain(**seen, comment=comment)
-        return Review.objects.get(proposal=proposal, reviewer_id=int(by.id))
+        return Review.objects.filter(proposal=proposal, reviewer_id=int(by.id)).latest("id")
 
 
 class ExecutionFactory(ServiceFactory):

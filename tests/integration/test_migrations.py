@@ -265,7 +265,12 @@ TWICE = [
         keyed_proposal,
         {},
     ),
-    ("review_once_per_person", "review.proposal_id, review.reviewer_id", ReviewFactory, {}),
+    (
+        "review_once_per_person",
+        "review.proposal_id, review.reviewer_id, review.digest",
+        ReviewFactory,
+        {},
+    ),
     (
         "step_position_once",
         "executionstep.execution_id, executionstep.position",
@@ -325,3 +330,5 @@ def test_what_may_be_there_twice_may():
     insert_copy(ProposalFactory(), {})  # without an idempotency key
     insert_copy(draft(), {})  # without a number
     insert_copy(AgentFactory(), {"name": "another"})
+    insert_copy(ReviewFactory(), {"digest": "of an edited plan"})
+    insert_copy(ReviewFactory(verdict="abstain"), {})

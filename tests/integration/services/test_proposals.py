@@ -25,7 +25,6 @@ from tests.factories import (
     ExecutionFactory,
     House,
     ProposalFactory,
-    RunFactory,
     approved,
     cancelled,
     claimed,
@@ -191,9 +190,9 @@ def test_an_action_type_of_another_workspace_is_unknown(run):
 def test_without_a_published_policy_the_gate_denies():
     workspace = EmptyWorkspaceFactory()
     ActionTypeFactory(workspace=workspace, key="pay")
-    run = RunFactory(agent=AgentFactory(workspace=workspace, maturity="intern"))
+    agent = AgentFactory(workspace=workspace, maturity="intern")
     with pytest.raises(GateRefused, match="denied: no policy version is published"):
-        propose(run)
+        proposals.propose(agent=agent, plan=[step()], by=agent.actor)
     assert Proposal.objects.count() == 0
     assert Decision.objects.get(kind="action").policy is None
 

@@ -194,13 +194,32 @@ def test_what_ran_out_cannot_be_decided_even_before_it_is_swept(house, proposal,
         verb(house, proposal)
 
 
-@pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("first", VERBS)
-def test_a_person_reviews_once(house, first, verb):
+@pytest.mark.parametrize("verb", [approve, reject])
+def test_who_abstained_may_still_decide(house, verb):
+    house.action_type("pay", required_approvals=2)
+    proposal = ProposalFactory(run=house.run(), action_type="pay")
+    abstain(house, proposal)
+    verb(house, proposal)
+    assert [review.verdict for review in proposal.reviews.order_by("id")][0] == "abstain"
+    assert proposal.reviews.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "verb", "says"),
+    [
+        (approve, approve, "You have already reviewed this proposal"),
+        (approve, reject, "You have already reviewed this proposal"),
+        (approve, abstain, "You have already reviewed this proposal"),
+        (reject, approve, "already rejected"),
+        (reject, reject, "already rejected"),
+        (reject, abstain, "already rejected"),
+        (abstain, abstain, "You have already abstained"),
+    ],
+)
+def test_a_person_reviews_once(house, first, verb, says):
     house.action_type("pay", required_approvals=2)
     proposal = ProposalFactory(run=house.run(), action_type="pay")
     first(house, proposal)
-    says = "already rejected" if first is reject else "You have already reviewed this proposal"
     with refused(AlreadyDecided, says):
         verb(house, proposal)
 
