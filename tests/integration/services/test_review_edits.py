@@ -243,7 +243,7 @@ def test_a_proposal_to_start_a_run_cannot_be_made_to_start_another(house):
         triggers.fire(agent=agent, source="data_sync", type="x", by=BY_SYSTEM) for _ in range(2)
     ]
     other = plan({"run": str(fired[1].run.id)}, "run_start")
-    with refused(InvalidInput, "run_start is reserved to the system"):
+    with refused(InvalidInput, "cannot be edited"):
         approve(house, fired[0].proposal, other)
 
 

@@ -200,7 +200,7 @@ def test_who_abstained_may_still_decide(house, verb):
     proposal = ProposalFactory(run=house.run(), action_type="pay")
     abstain(house, proposal)
     verb(house, proposal)
-    assert [review.verdict for review in proposal.reviews.order_by("id")][0] == "abstain"
+    assert proposal.reviews.order_by("id").first().verdict == "abstain"
     assert proposal.reviews.count() == 2
 
 
