@@ -223,7 +223,7 @@ def _grant_facts(row: Grant) -> GrantFacts | None:
     return GrantFacts(str(row.id), route, row.expires_at, condition, broken)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1_000)
 def _compiled(policy_id: uuid.UUID, number: int, sealed: str) -> CompiledPolicy:
     """Compile a published version once; its rules must still match the digest of publishing."""
     sources = PolicyVersion.objects.get(pk=policy_id).sources()

@@ -20,7 +20,7 @@ def begin(row: Stateful, *, by: Actor, data: dict[str, Json] | None = None) -> N
     row.state = row.LIFECYCLE.initial
     with transaction.atomic():
         row.save(force_insert=True)
-        _record(row, by=by, before=None, data=data)
+        _record(row, by=by, before=None, after=str(row.state), version=row.version, data=data)
 
 
 def move(
@@ -52,21 +52,30 @@ def move(
         )
         if moved != 1:
             raise StaleState(_sentence(row, to))
-        row.version += 1
-        for name, value in changes.items():
-            setattr(row, name, value)
-        _record(row, by=by, before=before, data=data)
+        version = row.version + 1
+        _record(row, by=by, before=before, after=str(to), version=version, data=data)
+    row.version = version
+    for name, value in changes.items():
+        setattr(row, name, value)
 
 
-def _record(row: Stateful, *, by: Actor, before: str | None, data: dict[str, Json] | None) -> None:
+def _record(
+    row: Stateful,
+    *,
+    by: Actor,
+    before: str | None,
+    after: str,
+    version: int,
+    data: dict[str, Json] | None,
+) -> None:
     # A workspace belongs to itself.
     workspace_id = row.workspace_id if isinstance(row, Record) else row.pk
     ledger.append(
-        kind=f"{row.LIFECYCLE.name}.{row.state}".replace(" ", "_"),
+        kind=f"{row.LIFECYCLE.name}.{after}".replace(" ", "_"),
         by=by,
         workspace_id=workspace_id,
         subject_id=row.pk,
-        data={"from": before, "to": str(row.state), "version": row.version, **(data or {})},
+        data={"from": before, "to": after, "version": version, **(data or {})},
     )
 
 

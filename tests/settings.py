@@ -3,7 +3,8 @@
 import os
 import tempfile
 
-os.environ.setdefault("GOVERNANCE_DATA_DIR", tempfile.mkdtemp(prefix="governance-tests-"))
+if "GOVERNANCE_DATA_DIR" not in os.environ:
+    os.environ["GOVERNANCE_DATA_DIR"] = tempfile.mkdtemp(prefix="governance-tests-")
 os.environ.setdefault("LOG_LEVEL", "CRITICAL")
 
 from config.settings import *

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Any
 
 import rfc8785
@@ -52,7 +53,12 @@ def parse_json(text: str | bytes, *, what: str, max_bytes: int) -> Json:
     if size > max_bytes:
         raise InvalidInput(f"The {what} is {size:,} bytes; at most {max_bytes:,} are accepted.")
     try:
-        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        return json.loads(
+            text if isinstance(text, str) else text.decode(),
+            object_pairs_hook=_no_duplicates,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+        )
     except json.JSONDecodeError as error:
         message = (
             f"The {what} is not valid JSON: {error.msg} at line {error.lineno}, "
@@ -109,6 +115,13 @@ def _no_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"the key {twice!r} appears twice in one object")
     return result
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits} is too large for a number")
+    return number
 
 
 def _no_constant(name: str) -> None:

@@ -104,7 +104,8 @@ def _refused_by_gate(work: Work, row: ExecutionStep, step: plans.Step) -> str:
             answer, agent=execution.agent, by=work.by, run=execution.run, execution=execution
         )
     reasons = "; ".join(answer.verdict.reasons)
-    return f"The gate now answers {answer.route.value}: {reasons}. Nothing was sent."
+    sent = "It had been sent before" if row.state == StepState.SENT else "Nothing was sent"
+    return f"The gate now answers {answer.route.value}: {reasons}. {sent}."
 
 
 def _run_local(work: Work, row: ExecutionStep, step: plans.Step) -> None:

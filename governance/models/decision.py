@@ -15,7 +15,7 @@ class Decision(Record):
     """Which question, the route, why, and under which policy. Never changed once written.
 
     `action_type` is text, not a key: an agent may ask for what does not exist.
-    `maturity` is what the agent's row said; empty when it could not be read.
+    `maturity` is what the agent's row said, even where that is no maturity.
     """
 
     kind = models.CharField(max_length=20, choices=DecisionKind.choices)

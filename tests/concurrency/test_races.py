@@ -11,9 +11,22 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance.domain.actors import system
-from governance.domain.errors import AlreadyDecided, IdempotencyConflict, StaleState
-from governance.models import Execution, LedgerEntry, PolicyVersion, Proposal, Review
-from governance.services import executions, policies, proposals, reviews
+from governance.domain.errors import (
+    AlreadyDecided,
+    IdempotencyConflict,
+    InvalidInput,
+    NotAllowed,
+    StaleState,
+)
+from governance.models import (
+    Execution,
+    LedgerEntry,
+    Membership,
+    PolicyVersion,
+    Proposal,
+    Review,
+)
+from governance.services import executions, memberships, policies, proposals, reviews
 from governance.services.executions import Claim
 from tests.concurrency.harness import race
 from tests.factories import (
@@ -313,3 +326,23 @@ def test_a_draft_published_and_changed_at_once(house):
         assert isinstance(version, PolicyVersion)
         keys = [found.key for found in draft.rules.all()]
         assert keys == ([] if isinstance(late, StaleState) else ["late"])
+
+
+def test_two_governors_demoting_each_other_at_once(house):
+    """One of them stays, whoever was faster."""
+    other = MembershipFactory(workspace=house.workspace, role="governor").user
+
+    def prepare(_):
+        for user in (house.governor, other):
+            MembershipFactory(workspace=house.workspace, user=user, role="governor")
+
+    def demote(user, person):
+        return lambda _: memberships.add(
+            workspace=house.workspace, user=user, role="viewer", by=person
+        )
+
+    sides = (demote(other, house.by_governor), demote(house.governor, by(other)))
+    for ending in race(20, *sides, prepare=prepare):
+        told = {type(each) for each in ending}
+        assert told in ({Membership, InvalidInput}, {Membership, NotAllowed})
+    assert Membership.objects.filter(workspace=house.workspace, role="governor").count() == 1

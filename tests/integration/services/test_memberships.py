@@ -92,3 +92,17 @@ def test_an_unknown_role_is_refused(house, role):
         memberships.add(
             workspace=house.workspace, user=UserFactory(), role=role, by=house.by_governor
         )
+
+
+@pytest.mark.parametrize("role", ["viewer", "auditor", "reviewer", "supervisor"])
+def test_the_last_governor_stays(house, role):
+    """One who cannot sign in any more does not count."""
+    inactive = UserFactory(is_active=False)
+    MembershipFactory(workspace=house.workspace, user=inactive, role="governor")
+    MembershipFactory(user=UserFactory(), role="governor")  # of another workspace
+    for by_ in (house.by_governor, BY_SYSTEM):
+        with refused(InvalidInput, "This is the last governor of the workspace"):
+            memberships.add(workspace=house.workspace, user=house.governor, role=role, by=by_)
+    MembershipFactory(workspace=house.workspace, role="governor")
+    memberships.add(workspace=house.workspace, user=house.governor, role=role, by=house.by_governor)
+    assert Membership.objects.get(user=house.governor).role == role

@@ -224,6 +224,16 @@ def test_a_person_reviews_once(house, first, verb, says):
         verb(house, proposal)
 
 
+def test_a_plan_that_is_not_what_was_sealed_cannot_be_approved(house, proposal):
+    """Somebody changed the row itself: the digest that people saw no longer describes it."""
+    text = '[{"action_type":"pay","id":"step1","params":{"amount":5000}}]'
+    Proposal.objects.filter(pk=proposal.pk).update(plan=text)
+    with refused(PlanChanged, "The stored plan is not what its digest was made of"):
+        approve(house, proposal)
+    reject(house, proposal)
+    assert Proposal.objects.get(pk=proposal.pk).state == "rejected"
+
+
 def test_a_changed_agent_cannot_be_approved_but_rejected(house, proposal):
     agents.update(
         agent=proposal.agent, changes={"configuration": {"model": "m-2"}}, by=house.by_governor
