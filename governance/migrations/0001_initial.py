@@ -1288,6 +1288,8 @@ class Migration(migrations.Migration):
                 ),
                 ("plan", models.TextField()),
                 ("digest", models.CharField(max_length=64)),
+                ("idempotency_key", models.CharField(max_length=200, null=True)),
+                ("body_digest", models.CharField(blank=True, max_length=64)),
                 (
                     "state",
                     models.CharField(
@@ -1366,6 +1368,9 @@ class Migration(migrations.Migration):
                     ),
                 ],
                 "constraints": [
+                    models.UniqueConstraint(
+                        fields=("agent", "idempotency_key"), name="execution_key_once"
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(("mode__in", ["handler", "agent"])),
                         name="execution_mode_known",

@@ -43,6 +43,10 @@ class ExecutionQuerySet(RecordQuerySet["Execution"]):
         """Claimed, with a lease that ran out."""
         return self.filter(state=ExecutionState.CLAIMED, lease_expires_at__lte=now)
 
+    def under_key(self, *, agent_id: uuid.UUID, idempotency_key: str) -> Execution | None:
+        """The agent's execution that was cleared at once under this idempotency key, if any."""
+        return self.filter(agent_id=agent_id, idempotency_key=idempotency_key).first()
+
     def of_proposal(self, proposal_id: uuid.UUID) -> Execution | None:
         """The one execution of a proposal, if it was approved."""
         return self.filter(proposal_id=proposal_id).first()
@@ -66,6 +70,8 @@ class Execution(Stateful, Record):
     cleared_route = models.CharField(max_length=20, choices=Route.choices)
     plan = models.TextField()
     digest = models.CharField(max_length=64)
+    idempotency_key = models.CharField(max_length=200, null=True)  # noqa: DJ001  null: none given; UNIQUE ignores nulls
+    body_digest = models.CharField(max_length=64, blank=True)
     state = models.CharField(
         max_length=20,
         choices=ExecutionState.choices,
@@ -101,6 +107,7 @@ class Execution(Stateful, Record):
             ),
         )
         constraints = (
+            models.UniqueConstraint(fields=("agent", "idempotency_key"), name="execution_key_once"),
             one_of("mode", Mode.values, name="execution_mode_known"),
             one_of("cleared_route", Route.values, name="execution_route_known"),
             state_check(states.EXECUTION, name="execution_state_known"),

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from governance import gate
 from governance.domain.actors import Actor
+from governance.domain.states import ExecutionState
 from governance.domain.values import Json
 from governance.domain.words import Mode, Route
 from governance.models import Agent, Decision, Execution, Proposal, Run
 from governance.policy import plans
 from governance.services import clearing, executions, proposals
-from governance.services.clearing import Clearing
+from governance.services.clearing import Catalogue, Clearing
 from governance.services.executions import Claim
 from governance.services.proposals import Filing
 
@@ -49,8 +50,11 @@ def request(
     """Ask the gate about one action and do what it answers, in one transaction.
 
     Whatever the gate cannot accept (an unknown action type, params its schema refuses, a paused
-    agent) is an answer with the route `denied`, and kept. Raises InvalidInput for what is no
-    plan at all, StaleState when the run is not running, NotAllowed, IdempotencyConflict.
+    agent) is an answer with the route `denied`, and kept. The same idempotency key with the same
+    body gets the answer it got before, and nothing is cleared twice.
+
+    Raises InvalidInput for what is no plan at all, StaleState when the run is not running,
+    NotAllowed, IdempotencyConflict.
     """
     plan = plans.parse(plans.single(action_type, params))
     filing = Filing(plan, title, reasoning, idempotency_key=idempotency_key)
@@ -61,12 +65,15 @@ def request(
         found = proposals.earlier(filing, agent=agent, run=run)
         if found is not None:
             return _waiting(found)
+        cleared_before = _cleared_before(filing, agent=agent, run=run)
+        if cleared_before is not None:
+            return cleared_before
         proposals.require_running(run)
         cleared = clearing.clear(plan, agent=agent, run=run)
         if cleared.route is Route.PROPOSAL:
             return _waiting(_file(filing, cleared, agent=agent, run=run, by=by))
         if cleared.route is Route.EXECUTION:
-            return _execute(plan, cleared, agent=agent, run=run, by=by)
+            return _execute(filing, cleared, agent=agent, run=run, by=by)
         decision = gate.record(cleared.deciding, agent=agent, by=by, run=run)
     return Answer(cleared.route, cleared.deciding.verdict.reasons, decision)
 
@@ -99,23 +106,59 @@ def _waiting(proposal: Proposal) -> Answer:
     return Answer(Route(proposal.route), reasons, decision, proposal=proposal)
 
 
-def _execute(plan: plans.Plan, cleared: Clearing, *, agent: Agent, run: Run, by: Actor) -> Answer:
-    """Open the execution; in agent mode, claim it for the agent at once."""
-    catalogue = clearing.look_up(plan, agent=agent)
-    policy_number = cleared.policy.number or 0
-    execution = executions.open_for(
-        plan,
-        catalogue=catalogue,
-        agent=agent,
-        run=run,
-        proposal=None,
-        digest=proposals.seal(plan, agent=agent, policy_number=policy_number),
-        cleared_route=Route.EXECUTION,
-        by=by,
+def _cleared_before(filing: Filing, *, agent: Agent, run: Run) -> Answer | None:
+    """The answer this idempotency key got before. Raises IdempotencyConflict."""
+    if filing.idempotency_key is None:
+        return None
+    execution = Execution.objects.under_key(
+        agent_id=agent.id, idempotency_key=filing.idempotency_key
     )
+    if execution is None:
+        return None
+    proposals.require_same_body(execution.body_digest, filing, run=run)
+    decision = execution.decisions.order_by("created_at", "id").first()
+    held = execution.mode == Mode.AGENT and execution.state == ExecutionState.CLAIMED
+    return Answer(
+        Route.EXECUTION,
+        tuple(decision.reasons) if decision else (),
+        decision,
+        execution=execution,
+        claim=Claim(execution, filing.plan) if held else None,
+    )
+
+
+def _execute(filing: Filing, cleared: Clearing, *, agent: Agent, run: Run, by: Actor) -> Answer:
+    """Open the execution; in agent mode, claim it for the agent at once."""
+    catalogue = clearing.look_up(filing.plan, agent=agent)
+    try:
+        with transaction.atomic():
+            execution = _open(filing, cleared, catalogue, agent=agent, run=run, by=by)
+    except IntegrityError:  # another process was faster under the same idempotency key
+        before = _cleared_before(filing, agent=agent, run=run)
+        if before is None:
+            raise
+        return before
     decision = gate.record(cleared.deciding, agent=agent, by=by, run=run, execution=execution)
     claim = None
     if catalogue.mode is Mode.AGENT and settings.GOVERNANCE_EXECUTION_ENABLED:
         claim = executions.claim_at_once(execution=execution, by=by)
     reasons = cleared.deciding.verdict.reasons
     return Answer(Route.EXECUTION, reasons, decision, execution=execution, claim=claim)
+
+
+def _open(
+    filing: Filing, cleared: Clearing, catalogue: Catalogue, *, agent: Agent, run: Run, by: Actor
+) -> Execution:
+    policy_number = cleared.policy.number or 0
+    return executions.open_for(
+        filing.plan,
+        catalogue=catalogue,
+        agent=agent,
+        run=run,
+        proposal=None,
+        digest=proposals.seal(filing.plan, agent=agent, policy_number=policy_number),
+        cleared_route=Route.EXECUTION,
+        by=by,
+        idempotency_key=filing.idempotency_key,
+        body_digest=filing.body_digest(run),
+    )

@@ -57,8 +57,13 @@ def open_for(
     digest: str,
     cleared_route: Route,
     by: Actor,
+    idempotency_key: str | None = None,
+    body_digest: str = "",
 ) -> Execution:
-    """Write the execution of a cleared plan and its steps, ready. Needs a transaction."""
+    """Write the execution of a cleared plan and its steps, ready. Needs a transaction.
+
+    Raises IntegrityError when the agent used the idempotency key before.
+    """
     execution = Execution(
         workspace_id=agent.workspace_id,
         agent=agent,
@@ -68,6 +73,8 @@ def open_for(
         cleared_route=cleared_route,
         plan=plan.text,
         digest=digest,
+        idempotency_key=idempotency_key,
+        body_digest=body_digest,
     )
     lifecycle.begin(execution, by=by, data={"digest": digest, "steps": len(plan.steps)})
     ExecutionStep.objects.bulk_create(

@@ -167,12 +167,18 @@ def earlier(filing: Filing, *, agent: Agent, run: Run | None) -> Proposal | None
     if filing.idempotency_key is None:
         return None
     found = Proposal.objects.under_key(agent_id=agent.id, idempotency_key=filing.idempotency_key)
-    if found is not None and found.body_digest != filing.body_digest(run):
-        raise IdempotencyConflict(
-            f"The idempotency key {filing.idempotency_key!r} was used for another proposal; "
-            "send the same body again, or use a new key."
-        )
+    if found is not None:
+        require_same_body(found.body_digest, filing, run=run)
     return found
+
+
+def require_same_body(body_digest: str, filing: Filing, *, run: Run | None) -> None:
+    """Raise IdempotencyConflict unless this is the body the idempotency key was used for."""
+    if body_digest != filing.body_digest(run):
+        raise IdempotencyConflict(
+            f"The idempotency key {filing.idempotency_key!r} was used for another proposal or "
+            "action; send the same body again, or use a new key."
+        )
 
 
 def cancel(*, proposal: Proposal, reason: str, by: Actor) -> Proposal:

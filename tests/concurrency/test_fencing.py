@@ -164,6 +164,20 @@ def test_a_worker_whose_lease_ran_out_unnoticed_may_finish(house, effects, monke
     assert executions.sweep(by=SECOND) == {"ready": 0, "in_doubt": 0}
 
 
+def test_a_holder_that_comes_back_while_the_sweeper_looks_keeps_it(house, effects, monkeypatch):
+    execution = ready(house, "send_unkeyed")
+    claims.claim(execution=execution, by=FIRST, lease=datetime.timedelta())
+    settle = claims._settle_expired
+
+    def too_late(row, **values):
+        claims.hold(execution, lease=datetime.timedelta(minutes=1))
+        return settle(row, **values)
+
+    monkeypatch.setattr(claims, "_settle_expired", too_late)
+    assert executions.sweep(by=SECOND) == {"ready": 0, "in_doubt": 0}
+    assert ending(execution) == ("claimed", "approved")
+
+
 def test_control_without_fencing_and_compared_states_the_effect_is_doubled(
     house, effects, monkeypatch
 ):

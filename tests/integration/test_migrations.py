@@ -13,6 +13,7 @@ from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
 from governance.models.base import new_id
+from governance.services import actions
 from tests.factories import (
     ActionTypeFactory,
     AgentFactory,
@@ -242,6 +243,18 @@ def published_version():
     return published(draft())
 
 
+def keyed_execution():
+    action_type = ActionTypeFactory(complexity=1)
+    run = RunFactory(agent=AgentFactory(workspace=action_type.workspace, maturity="autonomous"))
+    return actions.request(
+        run=run,
+        action_type=action_type.key,
+        params={},
+        idempotency_key="once",
+        by=run.agent.actor,
+    ).execution
+
+
 def keyed_proposal():
     return ProposalFactory(idempotency_key="again")
 
@@ -259,6 +272,12 @@ TWICE = [
         {},
     ),
     ("policy_rule_key_once", "policyrule.policy_id, policyrule.key", draft_rule, {}),
+    (
+        "execution_key_once",
+        "execution.agent_id, execution.idempotency_key",
+        keyed_execution,
+        {},
+    ),
     (
         "proposal_key_once",
         "proposal.agent_id, proposal.idempotency_key",

@@ -285,6 +285,7 @@ def test_a_governor_in_one_workspace_is_a_viewer_in_another(house: House) -> Non
 def test_rights_are_read_at_each_click(house: House) -> None:
     browser, agent = signed_in(house.governor), house.agent()
     assert browser.get(url("agent", "pause", agent)).status_code == 200
+    MembershipFactory(workspace=house.workspace, role="governor")
     MembershipFactory(workspace=house.workspace, user=house.governor, role="reviewer")
     assert browser.get(url("agent", "pause", agent)).status_code == 403
 
