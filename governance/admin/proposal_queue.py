@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
 from governance.admin.base import workspaces_of
 from governance.domain.roles import Right
-from governance.models import Proposal
+from governance.domain.words import ReviewVerdict
+from governance.models import Proposal, Review
 from governance.models.proposal import ProposalQuerySet
 
 
@@ -27,7 +28,13 @@ class Place:
 def waiting_for(request: HttpRequest) -> ProposalQuerySet:
     """What this person may still decide and has not reviewed yet, oldest first."""
     rows = Proposal.objects.filter(workspace_id__in=workspaces_of(request, Right.DECIDE))
-    return rows.pending(now=timezone.now()).exclude(reviews__reviewer_id=request.user.pk)
+    return rows.pending(now=timezone.now()).exclude(
+        Exists(
+            Review.objects.filter(
+                proposal_id=OuterRef("pk"), digest=OuterRef("digest"), reviewer_id=request.user.pk
+            ).exclude(verdict=ReviewVerdict.ABSTAIN)
+        )
+    )
 
 
 def place(request: HttpRequest, row: Proposal) -> Place:

@@ -12,6 +12,7 @@ from governance.admin import steps
 from governance.admin.base import may
 from governance.domain.roles import Right
 from governance.domain.states import AgentState, ExecutionState, ProposalState, WorkspaceState
+from governance.domain.words import ReviewVerdict
 from governance.models import Execution, PolicyVersion, Proposal, Review
 from governance.policy import plans
 from governance.policy.plans import Plan
@@ -69,7 +70,7 @@ def standing(
     """What this person may do; `reviews`, `types` and `changes` are the proposal's."""
     allowed = may(request, row, Right.DECIDE)
     waiting = is_waiting(row)
-    mine = next((review for review in reviews if review.reviewer_id == request.user.pk), None)
+    mine = verdict_of(request, row, reviews)
     decide = allowed and waiting and mine is None
     approve = decide and not any(change.blocks for change in changes)
     return Standing(
@@ -79,6 +80,15 @@ def standing(
         cancel=allowed and (waiting or _is_unclaimed(row)),
         why_not=_why_not(row, allowed=allowed, mine=mine),
     )
+
+
+def verdict_of(request: HttpRequest, row: Proposal, reviews: list[Review]) -> Review | None:
+    """The verdict of whoever asks on the plan in force; an abstention leaves the way open."""
+    for review in reviews:
+        same_plan = review.reviewer_id == request.user.pk and review.digest == row.digest
+        if same_plan and review.verdict != ReviewVerdict.ABSTAIN:
+            return review
+    return None
 
 
 def _why_not(row: Proposal, *, allowed: bool, mine: Review | None) -> str:

@@ -21,6 +21,7 @@ from governance.admin.facts import badge
 from governance.admin.filters import AgentFilter, WorkspaceFilter
 from governance.admin.paging import KeysetChangeList
 from governance.admin.proposal_edit import EditView
+from governance.admin.proposal_standing import verdict_of
 from governance.admin.proposal_verdicts import VERBS, VerdictView
 from governance.admin.rendering.visible import visible
 from governance.domain.states import ProposalState
@@ -209,7 +210,7 @@ def _line(
     """What the cells of one line draw."""
     deciding = next((one for one in row.decisions.all() if one.route == row.route), None)
     reviews = list(row.reviews.all())
-    mine = next((one for one in reviews if one.reviewer_id == request.user.pk), None)
+    mine = verdict_of(request, row, reviews)
     return {
         "row": row,
         "title": visible(row.title),

@@ -38,7 +38,7 @@ _PROMISES = {
 }
 _CARRIERS = {
     Mode.HANDLER: "A worker of this installation carries it out.",
-    Mode.AGENT: "The agent carries it out itself, once.",
+    Mode.AGENT: "The agent may carry it out once, by itself, and reports how it went.",
 }
 _KINDS: Mapping[type, str] = {
     str: "text",
@@ -121,7 +121,9 @@ def _shown_step(number: int, step: Step, found: ActionType | None) -> ShownStep:
     if found is not None:
         effect = Effect(found.effect)
         badges = (*grave_badges(found), tag(f"{effect.value} effect", "plain", effect.label))
-        promise = f"{_CARRIERS[Mode(found.mode)]} {_PROMISES[effect]}"
+        promise = _CARRIERS[Mode(found.mode)]
+        if found.mode == Mode.HANDLER:
+            promise = f"{promise} {_PROMISES[effect]}"
     return ShownStep(
         number=number,
         id=step.id,

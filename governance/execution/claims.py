@@ -13,10 +13,12 @@ from governance.domain.actors import Actor
 from governance.domain.errors import LeaseLost, StaleState
 from governance.domain.states import ExecutionState, StepState
 from governance.domain.words import Effect, Mode
-from governance.models import Execution, ExecutionStep
+from governance.models import Execution
 
 OnFinish = Callable[[Execution, Actor], None]
 """Called in the finishing transaction, with the execution in its new state."""
+
+SILENCE = "The lease ran out before an outcome was reported."
 
 CANDIDATES = 20
 """How many ready executions one search looks at before it gives up to other workers."""
@@ -86,24 +88,26 @@ def sweep(*, by: Actor, on_finish: OnFinish) -> dict[str, int]:
 def _settle_expired(
     execution: Execution, *, now: datetime.datetime, by: Actor, on_finish: OnFinish
 ) -> str:
-    sent = list(execution.steps.filter(state=StepState.SENT))
+    rows = list(execution.steps.order_by("position"))
+    sent = [row for row in rows if row.state == StepState.SENT]
     doubtful = execution.mode == Mode.AGENT or any(s.effect == Effect.UNKEYED for s in sent)
     to = ExecutionState.IN_DOUBT if doubtful else ExecutionState.READY
     lifecycle.move(
         execution,
         to=to,
         by=by,
-        fields={"lease_expires_at": None},
+        fields={
+            "lease_expires_at": None,
+            "error": f"step {sent[0].step}: {SILENCE}" if doubtful and sent else "",
+        },
         where={"lease_expires_at__lte": now, "fencing_token": execution.fencing_token},
         data={"why": "the lease ran out"},
     )
     if doubtful:
-        for step in sent:
-            doubt(step, by=by, error="The lease ran out before an outcome was reported.")
+        for row in rows:
+            if row.state == StepState.SENT:
+                lifecycle.move(row, to=StepState.IN_DOUBT, by=by, fields={"error": SILENCE})
+            elif row.state == StepState.PENDING:
+                lifecycle.move(row, to=StepState.NOT_RUN, by=by, fields={"finished_at": now})
         on_finish(execution, by)
     return str(to)
-
-
-def doubt(step: ExecutionStep, *, by: Actor, error: str) -> None:
-    """Mark a sent step in doubt."""
-    lifecycle.move(step, to=StepState.IN_DOUBT, by=by, fields={"error": error})

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from governance import gate, lifecycle
 from governance.domain.actors import Actor
-from governance.domain.errors import GovernanceError, InvalidInput, LeaseLost
+from governance.domain.errors import GovernanceError, InvalidInput, LeaseLost, NotFound
 from governance.domain.states import ExecutionState, StepState
 from governance.domain.values import Json, canonical_text, require_storable
 from governance.domain.words import Effect, Route
@@ -25,6 +25,7 @@ from governance.policy import plans
 log = logging.getLogger(__name__)
 
 MAX_OUTPUT_BYTES = 256_000
+MAX_ERROR = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def carry_out(work: Work) -> None:
 
 def _carry_out_step(work: Work, row: ExecutionStep, step: plans.Step) -> None:
     """Re-ask the gate, then run the handler as its effect class demands."""
-    refusal = _refused_by_gate(work, row, step)
+    refusal = _without_handler(step) or _refused_by_gate(work, row, step)
     failpoints.reach("cleared")
     if refusal:
         state = StepState.IN_DOUBT if row.state == StepState.SENT else StepState.FAILED
@@ -84,6 +85,14 @@ def _carry_out_step(work: Work, row: ExecutionStep, step: plans.Step) -> None:
     else:
         _run_remote(work, row, step)
     failpoints.reach("recorded")
+
+
+def _without_handler(step: plans.Step) -> str:
+    try:
+        registry.find(step.action_type)
+    except NotFound as error:
+        return f"{error} Nothing was sent."
+    return ""
 
 
 def _refused_by_gate(work: Work, row: ExecutionStep, step: plans.Step) -> str:
@@ -135,6 +144,7 @@ def _run_remote(work: Work, row: ExecutionStep, step: plans.Step) -> None:
             claims.hold(work.execution, lease=work.lease)
             lifecycle.move(row, to=StepState.SENT, by=work.by, fields={"sent_at": timezone.now()})
     failpoints.reach("sent")
+    claims.hold(work.execution, lease=work.lease)  # stopped for a while, we may have lost it
     if resending and row.effect != Effect.KEYED:
         outcome = Outcome(StepState.IN_DOUBT, error="It was sent before, and never reported.")
     else:
@@ -216,6 +226,38 @@ def finish(work: Work, steps: list[ExecutionStep]) -> None:
         work.on_finish(execution, work.by)
 
 
+def give_up(work: Work, error: str) -> None:
+    """Fail an execution that cannot be carried out; in doubt where something was sent already.
+
+    Raises LeaseLost.
+    """
+    execution = work.execution
+    with transaction.atomic():
+        claims.hold(execution, lease=work.lease)
+        rows = list(execution.steps.order_by("position"))
+        for row in rows:
+            if row.state == StepState.SENT:
+                record(row, Outcome(StepState.IN_DOUBT, error=error), by=work.by)
+        sent = any(row.state == StepState.IN_DOUBT for row in rows)
+        for row in rows:
+            if row.state == StepState.PENDING:
+                fields = {"finished_at": timezone.now()}
+                lifecycle.move(row, to=StepState.NOT_RUN, by=work.by, fields=fields)
+        lifecycle.move(
+            execution,
+            to=ExecutionState.IN_DOUBT if sent else ExecutionState.FAILED,
+            by=work.by,
+            fields={
+                "lease_expires_at": None,
+                "finished_at": None if sent else timezone.now(),
+                "error": error,
+            },
+            where={"fencing_token": execution.fencing_token},
+            data={"error": error},
+        )
+        work.on_finish(execution, work.by)
+
+
 def _decide(steps: list[ExecutionStep]) -> tuple[ExecutionState, str]:
     """Done only when every step is done; in doubt when any is; failed otherwise."""
     for bad in (StepState.IN_DOUBT, StepState.FAILED):
@@ -230,6 +272,12 @@ def _decide(steps: list[ExecutionStep]) -> tuple[ExecutionState, str]:
 def _explain(row: ExecutionStep, error: Exception) -> str:
     log.warning("Step %s of execution %s: %r", row.step, row.execution_id, error)
     if isinstance(error, ActionFailed | GovernanceError):
-        return str(error) or type(error).__name__
+        return _storable(str(error)) or type(error).__name__
     # The text of an unforeseen error may hold anything, secrets included: only its kind is kept.
     return f"The handler of {row.action_type} raised {type(error).__name__}; see the worker's log."
+
+
+def _storable(text: str) -> str:
+    """A far side may answer anything: what no database keeps is replaced, the rest is bounded."""
+    kept = text[:MAX_ERROR].replace("\x00", "\ufffd")
+    return kept.encode("utf-8", "replace").decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -25,6 +26,12 @@ class MembershipQuerySet(RecordQuerySet["Membership"]):
             .filter(user_id=int(by.id), user__is_active=True, role__in=roles)
             .exists()
         )
+
+    def deciders(self, workspace_id: uuid.UUID) -> models.QuerySet[Any, int]:
+        """The keys of the users who may decide proposals here now."""
+        roles = [role for role, rights in RIGHTS.items() if Right.DECIDE in rights]
+        found = self.of(workspace_id).filter(user__is_active=True, role__in=roles)
+        return found.values_list("user_id", flat=True)
 
 
 class Membership(Record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,38 @@ _ENV = cel.NewEnv(
         "now": cel.Type.TIMESTAMP,
     }
 )
+
+
+MEMBERS = {
+    "agent": {
+        "id",
+        "name",
+        "category",
+        "maturity",
+        "state",
+        "confidence_score",
+        "capabilities",
+    },
+    "action": {"key", "complexity", "reversibility", "mode", "effect"},
+    "trigger": {"source", "type", "context"},
+    "run": {"id", "kind", "state", "maturity"},
+}
+"""What each variable holds; `params` hold what the action type's schema says."""
+
+_STRING = re.compile(r"'(?:[^'\\\\]|\\\\.)*'|\"(?:[^\"\\\\]|\\\\.)*\"")
+_MEMBER = re.compile(r"(?<![\w.])(agent|action|trigger|run)\s*\.\s*(\w+)")
+
+
+def check_members(source: str) -> None:
+    """Raise InvalidInput for a member that no fact has, such as `agent.maturty`.
+
+    CEL's checker sees maps, whose keys it cannot know; at run time a missing key counts as
+    matched, and a typo would deny everything.
+    """
+    for variable, member in _MEMBER.findall(_STRING.sub("''", source)):
+        if member not in MEMBERS[variable]:
+            known = ", ".join(sorted(MEMBERS[variable]))
+            raise InvalidInput(f"The condition names {variable}.{member}; {variable} has {known}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -9,7 +10,10 @@ from fnmatch import fnmatchcase
 from governance.domain.errors import InvalidInput
 from governance.domain.values import digest
 from governance.domain.words import Route
-from governance.policy.conditions import Condition, Facts
+from governance.policy.conditions import Condition, Facts, check_members
+
+SCOPE = re.compile(r"[a-z0-9_.*?-]+")
+"""What may stand in a scope: the characters of action-type keys, and two wildcards."""
 
 TIGHTENING = (Route.SUPERVISION, Route.PROPOSAL, Route.TRAINING, Route.DENIED)
 """The routes a rule may name: rules only tighten."""
@@ -98,7 +102,13 @@ def check_rule(source: RuleSource) -> None:
     if source.route not in TIGHTENING:
         allowed = ", ".join(TIGHTENING)
         raise InvalidInput(f"Rule {source.key}: the route must be one of {allowed}.")
+    if not SCOPE.fullmatch(source.scope):
+        raise InvalidInput(
+            f"Rule {source.key}: the scope can match no action type; use a-z, 0-9, _ . - and the "
+            "wildcards * and ?."
+        )
     try:
+        check_members(source.condition)
         Condition(source.condition)
     except InvalidInput as error:
         raise InvalidInput(f"Rule {source.key}: {error}") from error

@@ -12,6 +12,9 @@ from governance.domain.values import Json, canonical_text, parse_json
 MAX_BYTES = 64_000
 """Largest schema accepted, in bytes of canonical JSON."""
 
+MAX_WORDS = 300
+"""Longest part of a problem, in characters."""
+
 MAX_PROBLEMS = 5
 """How many problems one answer names; the rest are counted."""
 
@@ -23,7 +26,57 @@ def check_schema(schema: Json) -> None:
     text = canonical_text(schema, what="params_schema")
     if len(text.encode()) > MAX_BYTES:
         raise InvalidInput(f"The params_schema is larger than {MAX_BYTES:,} bytes.")
+    _refuse_recursion(schema)
     _compile(text)
+
+
+def _refuse_recursion(schema: dict[str, Json]) -> None:
+    """A schema that refers to itself can take time exponential in the depth of the params."""
+    references: list[Json] = []
+    level: list[Json] = [schema]
+    while level:
+        references += [item["$ref"] for item in level if isinstance(item, dict) and "$ref" in item]
+        dynamic = {"$dynamicRef", "$recursiveRef"}
+        if any(isinstance(item, dict) and dynamic & item.keys() for item in level):
+            raise InvalidInput(
+                "The params_schema is not a usable JSON Schema here: it may not hold $dynamicRef or "
+                "$recursiveRef."
+            )
+        level = [child for item in level for child in _inside(item)]
+    if not all(
+        isinstance(ref, str) and ref.startswith(("#/$defs/", "#/definitions/"))
+        for ref in references
+    ):
+        raise InvalidInput(
+            "The params_schema is not a usable JSON Schema: only local references are allowed, "
+            "from a $ref to the schema's own $defs."
+        )
+    definitions = {
+        f"#/{group}/{name}": found
+        for group in ("$defs", "definitions")
+        for name, found in (schema.get(group) or {}).items()
+    }
+    for start in definitions:
+        _refuse_cycle(start, definitions)
+
+
+def _refuse_cycle(start: str, definitions: dict[str, Json]) -> None:
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        found = canonical_text(definitions.get(name, {}))
+        targets = {other for other in definitions if f'"$ref":"{other}"' in found}
+        if start in targets:
+            raise InvalidInput(f"The params_schema refers to itself at {start}; write it out.")
+        waiting += targets - seen
+        seen |= targets
+
+
+def _inside(value: Json) -> list[Json]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, list) else []
 
 
 def problems(schema: Json, params: Json) -> tuple[str, ...]:
@@ -44,8 +97,12 @@ def problems(schema: Json, params: Json) -> tuple[str, ...]:
 
 def _sentence(error: jsonschema_rs.ValidationError) -> str:
     where = "/".join(["params", *(str(part) for part in error.instance_path)])
-    message = error.message if len(error.message) <= 300 else f"{error.message[:297]}..."  # noqa: PLR2004
-    return f"{where}: {message}"
+    return f"{_short(where)}: {_short(error.message)}"
+
+
+def _short(text: str) -> str:
+    """Names and values come from agents, and the ledger keeps what is said here for ever."""
+    return text if len(text) <= MAX_WORDS else f"{text[: MAX_WORDS - 3]}..."
 
 
 def _no_fetching(uri: str) -> Json:
@@ -59,6 +116,7 @@ def _compile(text: str) -> jsonschema_rs.Validator:
         return jsonschema_rs.validator_for(
             schema,
             retriever=_no_fetching,
+            mask="the value",  # the ledger keeps the sentence, and must not keep a secret
             pattern_options=jsonschema_rs.RegexOptions(),
             validate_formats=True,
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import logging
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from governance import lifecycle
@@ -20,7 +21,13 @@ from governance.domain.errors import (
     PlanChanged,
     StaleState,
 )
-from governance.domain.states import ExecutionState, ProposalState, StepState, WorkspaceState
+from governance.domain.states import (
+    ExecutionState,
+    ProposalState,
+    RunState,
+    StepState,
+    WorkspaceState,
+)
 from governance.domain.values import Json, require_text
 from governance.domain.words import Mode, Route
 from governance.execution import claims, engine
@@ -28,8 +35,10 @@ from governance.execution.engine import Outcome, Work
 from governance.models import Agent, Execution, ExecutionStep, Proposal, Run
 from governance.policy import plans
 from governance.policy.plans import Plan
-from governance.services import clearing
+from governance.services import clearing, runs
 from governance.services.clearing import Catalogue
+
+log = logging.getLogger(__name__)
 
 MAX_ERROR = 2_000
 
@@ -105,6 +114,8 @@ def claim(*, execution: Execution, digest: str, by: Actor) -> Claim:
         _require_own(row, by=by)
         if row.workspace.state != WorkspaceState.ACTIVE:
             raise StaleState("The workspace is halted; what was cleared waits until it resumes.")
+        if row.run is not None and row.run.state != RunState.RUNNING:
+            raise StaleState(f"The run has {row.run.state}; nothing is carried out in it any more.")
         if row.digest != digest:
             raise PlanChanged(
                 "The digest is not that of the approved plan, which may have been edited: read "
@@ -166,8 +177,19 @@ def run_next(*, by: Actor) -> Execution | None:
     lease = datetime.timedelta(seconds=settings.GOVERNANCE_LEASE_SECONDS)
     execution = claims.claim_next(by=by, lease=lease)
     if execution is not None:
-        engine.carry_out(Work(execution, by, lease, settle))
+        _carry_out(Work(execution, by, lease, settle))
     return execution
+
+
+def _carry_out(work: Work) -> None:
+    """Carry it out; what cannot be carried out at all fails, and does not stop the worker."""
+    try:
+        engine.carry_out(work)
+    except (LeaseLost, DatabaseError):
+        raise  # another worker has it, or will have it when the lease runs out
+    except Exception as error:
+        log.exception("Execution %s cannot be carried out", work.execution.pk)
+        engine.give_up(work, f"It cannot be carried out: {type(error).__name__}; see the log.")
 
 
 def sweep(*, by: Actor) -> dict[str, int]:
@@ -199,12 +221,14 @@ def settle(execution: Execution, by: Actor) -> None:
     if execution.proposal_id is None:
         return
     proposal = Proposal.objects.locked(execution.proposal_id)
-    lifecycle.move(
-        proposal,
-        to=PROPOSAL_AFTER[ExecutionState(execution.state)],
-        by=by,
-        data={"execution": str(execution.id)},
-    )
+    to = PROPOSAL_AFTER[ExecutionState(execution.state)]
+    if not proposal.LIFECYCLE.allows(proposal.state, to):
+        log.error("Proposal %s is %s and cannot become %s", proposal.pk, proposal.state, to)
+        return  # the execution's own outcome is what happened, and must be kept
+    lifecycle.move(proposal, to=to, by=by, data={"execution": str(execution.id)})
+    run = proposal.run
+    if run is not None and run.state == RunState.QUEUED and to is ProposalState.FAILED:
+        runs.abandon_queued(run=run, by=by, note="The start that was approved failed.")
 
 
 def _require_enabled() -> None:
@@ -243,11 +267,15 @@ def _send(steps: list[ExecutionStep], *, by: Actor) -> None:
 
 
 def _reported(outcome: str, *, output: dict[str, Json] | None, error: str) -> StepState:
+    require_text(error, what="error", max_length=MAX_ERROR, required=outcome == StepState.FAILED)
+    if error and outcome == StepState.DONE:
+        raise InvalidInput("What is done has no error; put remarks into the output.")
+    if output is not None and outcome == StepState.FAILED:
+        raise InvalidInput("What failed has no output; put what is known into the error.")
     if outcome == StepState.DONE:
         engine.check_output({} if output is None else output)
         return StepState.DONE
     if outcome == StepState.FAILED:
-        require_text(error, what="error", max_length=MAX_ERROR, required=True)
         return StepState.FAILED
     raise InvalidInput(f"The outcome must be done or failed, not {outcome!r}.")
 

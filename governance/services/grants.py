@@ -15,7 +15,7 @@ from governance.domain.states import CeilingState, GrantState
 from governance.domain.values import require_text
 from governance.domain.words import Maturity, Route
 from governance.models import ActionType, Agent, Ceiling, Grant
-from governance.policy.conditions import Condition
+from governance.policy.conditions import Condition, check_members
 from governance.services import memberships
 from governance.services.validation import cleaned
 
@@ -44,6 +44,7 @@ def give(
     if not datetime.timedelta() < ahead <= LONGEST:
         raise InvalidInput("The expiry must lie in the future, and at most 366 days ahead.")
     if condition:
+        check_members(condition)
         Condition(condition)
     with transaction.atomic():
         user_id = memberships.require_person(

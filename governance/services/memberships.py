@@ -28,7 +28,7 @@ def require(*, by: Actor, workspace_id: uuid.UUID, right: Right) -> None:
         return
     if not Membership.objects.may(by=by, workspace_id=workspace_id, right=right):
         raise NotAllowed(
-            f"{str(by).capitalize()} may not {right.label} here; a member with the right role can."
+            f"{by.label} may not {right.label} here; a member with the right role can."
         )
 
 

@@ -44,6 +44,8 @@ def create(
 
     `administrator` may also manage user accounts. Raises InvalidInput, NotAllowed.
     """
+    if administrator and by.kind is not ActorKind.SYSTEM:
+        raise NotAllowed("Only the system may create an administrator of accounts.")
     user = get_user_model()(username=username, is_staff=True, is_superuser=administrator)
     try:
         validate_password(password, user)

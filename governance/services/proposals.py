@@ -197,7 +197,7 @@ def cancel(*, proposal: Proposal, reason: str, by: Actor) -> Proposal:
         if execution is not None:
             executions.cancel(execution=execution, reason=reason, by=by)
         row = Proposal.objects.locked(proposal.pk)
-        if execution is None and row.state != ProposalState.PROPOSED:
+        if execution is None and row.state == ProposalState.APPROVED:
             raise StaleState(f"The proposal has just become {row.state}; read it again.")
         close(row, to=ProposalState.CANCELLED, reason=reason, by=by)
     return row

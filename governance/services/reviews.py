@@ -12,7 +12,7 @@ from governance.domain.roles import Right
 from governance.domain.states import ProposalState
 from governance.domain.values import Json, require_text
 from governance.domain.words import ReviewVerdict, Route
-from governance.models import Agent, Proposal, Review
+from governance.models import Agent, Membership, Proposal, Review
 from governance.policy import plans
 from governance.policy.plans import Plan
 from governance.services import clearing, executions, memberships, proposals
@@ -117,6 +117,8 @@ def _lock(
             "The agent's model, prompt or tools changed after it proposed this; reject it, and "
             "let the agent propose again."
         )
+    if row.run is not None and row.run.finished_at is not None and not any_agent:
+        raise PlanChanged(f"The run has {row.run.state} meanwhile; reject or cancel this.")
     judged = row.reviews.filter(reviewer_id=user_id, digest=row.digest)
     if judged.exclude(verdict=ReviewVerdict.ABSTAIN).exists():
         raise AlreadyDecided(
@@ -191,8 +193,9 @@ def _write(
 def _approve_when_enough(
     row: Proposal, plan: Plan, *, catalogue: Catalogue, user_id: int, by: Actor
 ) -> None:
-    approvals = row.reviews.filter(verdict=ReviewVerdict.APPROVE, digest=row.digest).count()
-    if approvals < row.required_approvals:
+    given = row.reviews.filter(verdict=ReviewVerdict.APPROVE, digest=row.digest)
+    approvals = given.filter(reviewer_id__in=Membership.objects.deciders(row.workspace_id)).count()
+    if approvals < max(row.required_approvals, catalogue.required_approvals):
         return
     lifecycle.move(
         row,

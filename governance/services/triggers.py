@@ -53,6 +53,7 @@ def fire(
     require_storable(context, what="context", max_bytes=MAX_CONTEXT_BYTES)
     with transaction.atomic():
         _require_may_fire(agent, by=by)
+        agent = Agent.objects.select_related("workspace").get(pk=agent.pk)  # as it is now
         answer = gate.ask_to_start(agent_id=agent.id, source=TriggerSource(source))
         trigger = _write(
             agent, source=source, type_=type, context=context, route=answer.route, by=by

@@ -26,7 +26,7 @@ from governance.models import (
     Proposal,
     Review,
 )
-from governance.services import executions, memberships, policies, proposals, reviews
+from governance.services import actions, executions, memberships, policies, proposals, reviews
 from governance.services.executions import Claim
 from tests.concurrency.harness import race
 from tests.factories import (
@@ -232,6 +232,26 @@ def test_the_same_idempotency_key_with_two_bodies_at_once_is_one_proposal(house)
     assert told(race(20, side(1), side(2))) == {("IdempotencyConflict", "Proposal"): 20}
     assert Proposal.objects.count() == 20
     assert IdempotencyConflict.code == "idempotency_conflict"
+
+
+def test_the_same_idempotency_key_twice_at_once_is_cleared_once(house):
+    house.action_type("pay")
+    run = house.run("autonomous")
+
+    def ask(i):
+        return actions.request(
+            run=run,
+            action_type="pay",
+            params={"amount": 5},
+            idempotency_key=f"key {i}",
+            by=run.agent.actor,
+        )
+
+    for one, other in race(25, ask, ask):
+        assert one.execution == other.execution
+        assert (one.claim.token, other.claim.token) == (1, 1)
+    assert Execution.objects.count() == 25
+    assert LedgerEntry.objects.filter(kind="execution_step.sent").count() == 25
 
 
 def test_an_agent_claiming_twice_at_once_gets_one_claim(house):

@@ -107,7 +107,9 @@ def test_params_that_the_schema_refuses_are_denied_with_the_reason(house):
     agent = house.agent("autonomous")
     answer = act(agent, params={"to": 5})
     assert answer.route is Route.DENIED
-    assert answer.verdict.reasons == ('invalid params: params/to: 5 is not of type "string"',)
+    assert answer.verdict.reasons == (
+        'invalid params: params/to: the value is not of type "string"',
+    )
     assert act(agent, params={"to": "ada"}).route is Route.EXECUTION
 
 

@@ -166,9 +166,9 @@ def test_no_change_is_no_edit(reviewer, waiting):
     ("field", "typed", "said"),
     [
         (AMOUNT, "a lot", "Write a number in digits, such as 12 or -1.50."),
-        (AMOUNT, "5000", "5000 is greater than the maximum of 2000"),
+        (AMOUNT, "5000", "the value is greater than the maximum of 2000"),
         (AMOUNT, "9007199254740993", "use strings for whole numbers"),
-        (PAYMENT, "", "&quot;&quot; is shorter than 1 character"),
+        (PAYMENT, "", "the value is shorter than 1 character"),
     ],
 )
 def test_an_edit_that_does_not_fit_is_refused_and_kept(reviewer, waiting, field, typed, said):

@@ -181,7 +181,7 @@ def test_the_page_says_what_then_why_then_what_the_agent_claims(client, house, w
         "4 irreversible or costly",
         "Irreversible",
         "keyed effect",
-        "The far side knows a repetition when it sees one: happens exactly once.",
+        "The agent may carry it out once, by itself, and reports how it went.",
         '<div class="exact-text">pay_1</div>',
         '<code class="literal">148.5</code>',
         "intern agent, complexity 4: proposal",
@@ -301,13 +301,15 @@ def test_reviews_so_far_are_shown_and_ones_own_verdict_ends_the_buttons(client, 
     proposal = refund(house)
     ReviewFactory(proposal=proposal, comment="Looks right <b>", by=house.by_supervisor)
     ReviewFactory(proposal=proposal, verdict="abstain", comment="", by=house.by_reviewer)
+    abstained = login(client, house.reviewer).get(page(proposal))
+    assert ">Approve (2 of 3)</button>" in text(abstained)
 
-    mine = login(client, house.reviewer).get(page(proposal))
+    mine = login(client, house.supervisor).get(page(proposal))
     others = login(client, house.governor).get(page(proposal))
 
     assert "1 of 3" in text(mine)
     assert "Looks right &lt;b&gt;" in text(mine)
-    assert "You have given your verdict (abstain)." in text(mine)
+    assert "You have given your verdict (approve)." in text(mine)
     assert buttons(mine) == ["Cancel the proposal"]
     assert ">Approve (2 of 3)</button>" in text(others)
 

@@ -86,11 +86,11 @@ BAD = [
     ([rule("a"), rule("a")], "Two rules have the key 'a'"),
     ([rule(reason="")], "reason: .*cannot be blank"),
     ([rule(reason="r" * 501)], "reason: .*at most 500 characters"),
-    ([rule(scope="")], "scope: .*cannot be blank"),
+    ([rule(scope="")], "scope can match no action type"),
     ([rule(scope="s" * 101)], "scope: .*at most 100 characters"),
     ([rule("Bad Key")], "key: .*Use a-z"),
     ([rule(reason="a\x00b")], "cannot be stored"),
-    ([rule(scope="\ud800")], "cannot be stored"),
+    ([rule(scope="\ud800")], "scope can match no action type"),
     ([rule(f"r{n}") for n in range(501)], "at most 500 rules, and this has 501"),
 ]
 

@@ -302,7 +302,7 @@ def test_what_is_approved_and_not_claimed_can_be_taken_back_with_its_execution(h
 )
 def test_what_is_over_cannot_be_taken_back(run, move):
     proposal = move(propose(run))
-    with refused(StaleState, "cannot become cancelled"):
+    with refused(StaleState, f"cannot become cancelled|become {proposal.state}"):
         proposals.cancel(proposal=proposal, reason="no", by=run.agent.actor)
 
 

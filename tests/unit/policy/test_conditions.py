@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from governance.domain.errors import InvalidInput
-from governance.policy.conditions import MAX_LENGTH, Condition
+from governance.policy.conditions import MAX_LENGTH, Condition, check_members
 from tests.unit.policy.build import facts
 
 
@@ -120,3 +120,20 @@ def test_one_condition_serves_many_facts():
 
 def test_a_condition_keeps_its_source():
     assert Condition("params.a > 3").source == "params.a > 3"
+
+
+@pytest.mark.parametrize(
+    "source", ["agent.maturty == 'x'", "action.keyy == 'x'", "run . nope == 1"]
+)
+def test_a_misspelt_member_is_refused_when_it_is_written(source):
+    with pytest.raises(
+        InvalidInput, match=r"The condition names (agent.maturty|action.keyy|run.nope)"
+    ):
+        check_members(source)
+
+
+@pytest.mark.parametrize(
+    "source", ["agent.maturity == 'agent.maturty'", "params.agent.x == 1", "trigger.context.x == 1"]
+)
+def test_what_only_looks_like_a_misspelt_member_is_not(source):
+    assert check_members(source) is None

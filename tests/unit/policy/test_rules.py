@@ -152,3 +152,9 @@ def test_a_first_publication_adds_everything():
     assert changes([], [BIG]) == [
         {"rule": "big", "change": "added", "before": None, "after": AS_JSON}
     ]
+
+
+@pytest.mark.parametrize("scope", ["ONE", "one ", " one", "one\n", "оne", "{one,two}", "one,mail"])  # noqa: RUF001  the Cyrillic letter is the case
+def test_a_scope_that_can_match_nothing_is_refused(scope):
+    with pytest.raises(InvalidInput, match="the scope can match no action type"):
+        check_rule(RuleSource("night", scope, "true", "denied", "because"))
