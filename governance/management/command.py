@@ -40,7 +40,6 @@ class GovernanceCommand(BaseCommand):
 
     example: ClassVar[str]
     needs_workspace: ClassVar[bool] = True
-    requires_migrations_checks = True
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Keep the example's line breaks in --help."""
@@ -71,7 +70,7 @@ class GovernanceCommand(BaseCommand):
                 self.print_json({"error": {"code": error.code, "message": str(error)}})
             raise CommandError(str(error), returncode=REFUSED) from error
         except DatabaseError as error:
-            message = f"The database cannot be used: {error} Has `migrate` been run?"
+            message = f"The database cannot be used ({error}); has `migrate` been run?"
             raise CommandError(message, returncode=REFUSED) from error
         if options["json"]:
             self.print_json(result)

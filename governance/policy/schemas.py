@@ -39,7 +39,7 @@ def _refuse_recursion(schema: dict[str, Json]) -> None:
         dynamic = {"$dynamicRef", "$recursiveRef"}
         if any(isinstance(item, dict) and dynamic & item.keys() for item in level):
             raise InvalidInput(
-                "The params_schema is not a usable JSON Schema here: it may not hold $dynamicRef or "
+                "The params_schema is not a usable JSON Schema: it may not hold $dynamicRef or "
                 "$recursiveRef."
             )
         level = [child for item in level for child in _inside(item)]

@@ -66,6 +66,8 @@ class Conversation:
 def parse_line(line: str) -> Conversation:
     """Read one line, whole or not at all. Raises InvalidInput saying what is wrong with it."""
     data = parse_json(line, what="line", max_bytes=MAX_LINE_BYTES)
+    if not isinstance(data, dict):
+        raise InvalidInput("The line is not a JSON object.")
     try:
         found = _Line.model_validate(data)
     except ValidationError as error:

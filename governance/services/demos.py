@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
+from django.utils import timezone
 
 from governance.domain.actors import Actor, system
 from governance.domain.errors import StaleState
 from governance.domain.roles import Role
+from governance.domain.states import RunState
 from governance.domain.values import Json
 from governance.domain.words import Maturity, Route, TriggerSource
 from governance.models import Agent, Canvas, Execution, PolicyVersion, Proposal, Run, Workspace
@@ -27,6 +29,7 @@ from governance.services import (
     people,
     policies,
     reviews,
+    runs,
     triggers,
     workspaces,
 )
@@ -37,7 +40,11 @@ NARRATOR = system("demo")
 Tell = Callable[[str], None]
 """Prints one paragraph of the story."""
 
-_CUSTOMER: dict[str, Json] = {"type": "string", "pattern": "^C-[0-9]{4}$", "description": "C-1234"}
+_CUSTOMER: dict[str, Json] = {
+    "type": "string",
+    "pattern": "^C-[0-9]{4}$",
+    "description": "For example C-1234.",
+}
 
 ACTIONS: list[dict[str, Json]] = [
     {
@@ -96,11 +103,11 @@ ACTIONS: list[dict[str, Json]] = [
 
 RULES = [
     RuleSource(
-        "charts-by-interns",
+        "figures-by-interns",
         "canvas_present",
-        'agent.maturity == "intern" && params.kind == "chart"',
+        'agent.maturity == "intern" && params.kind in ["chart", "sheet"]',
         Route.PROPOSAL,
-        "figures shown to customers are read by a person first",
+        "figures of an intern are read by a person first",
     ),
     RuleSource(
         "large-refunds",
@@ -122,6 +129,30 @@ CHART: dict[str, Json] = {
             {"name": "Damaged", "values": [6, 8, 7, 9]},
         ],
     },
+}
+
+
+SHEET: dict[str, Json] = {
+    "kind": "sheet",
+    "title": "Refunds of last week",
+    "sheet": {
+        "columns": ["Invoice", "Customer", "Euros", "Reason"],
+        "rows": [
+            ["INV-204698", "C-1204", 39.95, "damaged"],
+            ["INV-204702", "C-3310", 120, "late"],
+            ["INV-204705", "C-0077", 18.5, "paid twice"],
+        ],
+    },
+}
+
+MOVED: dict[str, Json] = {"customer": "C-0815", "street": "Nieuwegracht 12", "city": "Utrecht"}
+
+REFUND: dict[str, Json] = {
+    "customer": "C-4711",
+    "invoice": "INV-204711",
+    "amount": 649.5,
+    "notify_customer": True,
+    "reason": "paid twice",
 }
 
 
@@ -163,17 +194,17 @@ def build(*, password: str) -> House:
 def tell(house: House, *, say: Tell) -> Told:
     """Tell the story through the real services, one paragraph at a time; everything happens."""
     _student_is_blocked(house, say=say)
-    run, proposal = _intern_proposes(house, say=say)
+    proposal = _intern_proposes(house, say=say)
     canvas, decided = _person_edits_and_approves(house, proposal, say=say)
     _autonomous_acts(house, say=say)
-    waiting = _others_wait(house, run, say=say)
+    waiting = _others_wait(house, say=say)
     return Told(canvas, decided, waiting)
 
 
 def _publish(workspace: Workspace) -> None:
     newest = PolicyVersion.objects.newest(workspace.id)
-    if newest is not None and newest.sources() == RULES:
-        return
+    if newest is not None and newest.sources():
+        return  # the demo's rules, or what somebody made of them since
     version = policies.draft(workspace=workspace, by=NARRATOR, note="The demo's rules.")
     policies.set_rules(version=version, rules=RULES, by=NARRATOR)
     policies.publish(version=version, by=NARRATOR, replaces=newest.number if newest else None)
@@ -228,7 +259,7 @@ def _student_is_blocked(house: House, *, say: Tell) -> None:
     )
 
 
-def _intern_proposes(house: House, *, say: Tell) -> tuple[Run, Proposal]:
+def _intern_proposes(house: House, *, say: Tell) -> Proposal:
     agent, run = house.agents[Maturity.INTERN], _start(house, Maturity.INTERN)
     answer = actions.request(
         run=run,
@@ -240,12 +271,15 @@ def _intern_proposes(house: House, *, say: Tell) -> tuple[Run, Proposal]:
         "see it.",
     )
     if answer.proposal is None:
-        raise StaleState(f"The demo's chart was not proposed: {'; '.join(answer.reasons)}.")
+        raise StaleState(
+            f"The demo's chart was not proposed, the policy was changed: "
+            f"{'; '.join(answer.reasons)}."
+        )
     say(
         f"2. A person starts {agent.name}. It wants to show a chart. The gate answers "
         f"{answer.route.value}: {'; '.join(answer.reasons)}. A proposal waits."
     )
-    return run, answer.proposal
+    return answer.proposal
 
 
 def _person_edits_and_approves(
@@ -270,6 +304,7 @@ def _person_edits_and_approves(
     canvas = Canvas.objects.get(step__execution=execution)
     approved.refresh_from_db()
     say(f"4. The worker carries it out, exactly once: the proposal is {approved.state}.")
+    _end(proposal.run, house.agents[Maturity.INTERN])
     return canvas, approved
 
 
@@ -303,48 +338,62 @@ def _autonomous_acts(house: House, *, say: Tell) -> None:
         f"5. {agent.name} looks a customer up. The gate answers {answer.route.value} at once; it "
         "acts, and reports."
     )
+    _end(run, agent)
 
 
-def _others_wait(house: House, run: Run, *, say: Tell) -> list[Proposal]:
-    supervised = house.agents[Maturity.SUPERVISED]
-    supervised_run = _start(house, Maturity.SUPERVISED)
-    moved = {"customer": "C-0815", "street": "Nieuwegracht 12", "city": "Utrecht"}
-    refund = {
-        "customer": "C-4711",
-        "invoice": "INV-204711",
-        "amount": 649.5,
-        "notify_customer": True,
-        "reason": "paid twice",
-    }
-    asked = [
-        actions.request(
-            run=run,
-            action_type="address_change",
-            params=moved,
-            by=run.agent.actor,
-            title="Move customer C-0815 to Utrecht",
-            reasoning="The customer wrote on Monday that they have moved.",
-        ),
-        actions.request(
-            run=supervised_run,
-            action_type="refund_issue",
-            params=refund,
-            by=supervised.actor,
-            title="Refund invoice INV-204711",
-            reasoning="The bank statement shows the invoice paid on the 3rd and on the 5th.",
-        ),
-    ]
-    started = triggers.fire(
-        agent=house.agents[Maturity.INTERN],
+def _others_wait(house: House, *, say: Tell) -> list[Proposal]:
+    """Leave a few proposals for the person to decide, unless some wait from last time."""
+    waiting = _waiting(house)
+    if not waiting:
+        _ask_for_more(house)
+        waiting = _waiting(house)
+    say(f"6. {len(waiting)} proposals wait for a person: {_titles(waiting)}.")
+    return waiting
+
+
+def _waiting(house: House) -> list[Proposal]:
+    return list(Proposal.objects.of(house.workspace.id).pending(now=timezone.now()))
+
+
+def _ask_for_more(house: House) -> None:
+    intern, supervised = house.agents[Maturity.INTERN], house.agents[Maturity.SUPERVISED]
+    intern_run, supervised_run = _start(house, Maturity.INTERN), _start(house, Maturity.SUPERVISED)
+    actions.request(
+        run=intern_run,
+        action_type="canvas_present",
+        params=SHEET,
+        by=intern.actor,
+        title="Show last week's refunds",
+        reasoning="The team lead reads this list on Mondays.",
+    )
+    actions.request(
+        run=intern_run,
+        action_type="address_change",
+        params=MOVED,
+        by=intern.actor,
+        title="Move customer C-0815 to Utrecht",
+        reasoning="The customer wrote on Monday that they have moved.",
+    )
+    actions.request(
+        run=supervised_run,
+        action_type="refund_issue",
+        params=REFUND,
+        by=supervised.actor,
+        title="Refund invoice INV-204711",
+        reasoning="The bank statement shows the invoice paid on the 3rd and on the 5th.",
+    )
+    triggers.fire(
+        agent=intern,
         source=TriggerSource.WORKFLOW_ENGINE,
         type="month_closed",
         by=NARRATOR,
         context={"month": "October"},
     )
-    waiting = [answer.proposal for answer in asked if answer.proposal]
-    waiting += [started.proposal] if started.proposal else []
-    say(f"6. {len(waiting)} more proposals wait for a person: {_titles(waiting)}.")
-    return waiting
+
+
+def _end(run: Run | None, agent: Agent) -> None:
+    if run is not None:
+        runs.finish(run=run, outcome=RunState.SUCCEEDED, by=agent.actor)
 
 
 def _titles(proposals: list[Proposal]) -> str:

@@ -19,7 +19,8 @@ def cleaned(row: models.Model) -> None:
     """
     for field in row._meta.concrete_fields:
         text = getattr(row, field.attname)
-        if text is None and not field.null:
+        is_text = isinstance(field, models.CharField | models.TextField)
+        if text is None and is_text and not field.null:
             raise InvalidInput(f"{field.name}: this field cannot be null.")
         if isinstance(text, str):
             limit = (isinstance(field, models.TextField) and field.max_length) or UNLIMITED

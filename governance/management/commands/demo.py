@@ -45,10 +45,11 @@ class Command(GovernanceCommand):
         if once:
             return result
         inbox = base + reverse("admin:governance_proposal_changelist")
-        self.stderr.write(
+        self.stdout.write(
             f"\nThe chart:  {result['canvas']}\nThe inbox:  {inbox}\n"
             f"Sign in as: {demos.USERNAME}\nPassword:   {password}\n\nStop with Ctrl-C.\n"
         )
+        self.stdout.flush()
         serving.serve(host=options["host"], port=options["port"])
         return result
 

@@ -6,6 +6,8 @@ import socket
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from governance.domain.errors import InvalidInput
 from governance.management import serving
@@ -29,6 +31,7 @@ class Command(GovernanceCommand):
         """Serve until stopped."""
         host, port = options["host"], options["port"]
         require_free(host, port)
+        require_migrated()
         self.stderr.write(f"Serving http://{host}:{port}/ and working. Stop with Ctrl-C.")
         serving.serve(host=host, port=port)
         return {"stopped": True}
@@ -38,6 +41,13 @@ def add_address(parser: CommandParser) -> None:
     """The options --host and --port."""
     parser.add_argument("--host", default="127.0.0.1", help="(default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="(default: 8000)")
+
+
+def require_migrated() -> None:
+    """Raise InvalidInput unless every migration has been applied."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise InvalidInput("The database is not up to date; run `migrate` first.")
 
 
 def require_free(host: str, port: int) -> None:
