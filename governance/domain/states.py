@@ -91,6 +91,7 @@ class StepState(TextChoices):
     DONE = "done", "Done"
     FAILED = "failed", "Failed"
     IN_DOUBT = "in_doubt", "In doubt"
+    SKIPPED = "skipped", "Skipped"
     NOT_RUN = "not_run", "Not run"
 
 
@@ -221,11 +222,18 @@ STEP = _lifecycle(
     "execution step",
     StepState.PENDING,
     {
-        StepState.PENDING: {StepState.SENT, StepState.DONE, StepState.FAILED, StepState.NOT_RUN},
+        StepState.PENDING: {
+            StepState.SENT,
+            StepState.DONE,
+            StepState.FAILED,
+            StepState.SKIPPED,
+            StepState.NOT_RUN,
+        },
         StepState.SENT: {StepState.DONE, StepState.FAILED, StepState.IN_DOUBT},
         StepState.IN_DOUBT: {StepState.DONE, StepState.FAILED},
         StepState.DONE: set(),
         StepState.FAILED: set(),
+        StepState.SKIPPED: set(),
         StepState.NOT_RUN: set(),
     },
 )

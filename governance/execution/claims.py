@@ -18,6 +18,9 @@ from governance.models import Execution, ExecutionStep
 OnFinish = Callable[[Execution, Actor], None]
 """Called in the finishing transaction, with the execution in its new state."""
 
+MAX_CLAIMS = 20
+"""After this many claims whose holders died, an execution is not handed out again."""
+
 CANDIDATES = 20
 """How many ready executions one search looks at before it gives up to other workers."""
 
@@ -40,7 +43,7 @@ def claim(*, execution: Execution, by: Actor, lease: datetime.timedelta) -> None
 
 def claim_next(*, by: Actor, lease: datetime.timedelta) -> Execution | None:
     """Claim the oldest execution that is ready for workers; None when there is none."""
-    for execution in Execution.objects.ready_for_workers()[:CANDIDATES]:
+    for execution in Execution.objects.ready_for_workers(now=timezone.now())[:CANDIDATES]:
         try:
             claim(execution=execution, by=by, lease=lease)
         except StaleState:
@@ -69,7 +72,8 @@ def sweep(*, by: Actor, on_finish: OnFinish) -> dict[str, int]:
     """Settle claims whose lease ran out; returns how many became `ready` and `in_doubt`.
 
     Nothing sent, or nothing that could be doubled by sending it again: ready once more.
-    Anything else may have taken effect, and only a person can find out: in doubt.
+    Anything else may have taken effect, and only a person can find out: in doubt. So is what
+    has cost MAX_CLAIMS workers their lives.
     """
     now = timezone.now()
     swept = {"ready": 0, "in_doubt": 0}
@@ -87,7 +91,9 @@ def _settle_expired(
     execution: Execution, *, now: datetime.datetime, by: Actor, on_finish: OnFinish
 ) -> str:
     sent = list(execution.steps.filter(state=StepState.SENT))
-    doubtful = execution.mode == Mode.AGENT or any(s.effect == Effect.UNKEYED for s in sent)
+    worn_out = execution.fencing_token >= MAX_CLAIMS
+    unrepeatable = any(step.effect == Effect.UNKEYED for step in sent)
+    doubtful = execution.mode == Mode.AGENT or unrepeatable or worn_out
     to = ExecutionState.IN_DOUBT if doubtful else ExecutionState.READY
     lifecycle.move(
         execution,

@@ -15,7 +15,8 @@ from governance.domain.words import Complexity, Effect, Reversibility
 class ActionFailed(Exception):
     """A handler raises this when it knows that nothing took effect. str() is shown to people.
 
-    Any other exception from a handler whose effect is not local leaves the step in doubt.
+    After any other exception a local or keyed step is tried again, up to its limit; an unkeyed
+    one is in doubt.
     """
 
 
@@ -52,6 +53,7 @@ class ActionSpec:
     params_schema: dict[str, Json]
     handler: Handler
     system_only: bool = False
+    timeout_seconds: int = 60
     expires_after: datetime.timedelta = field(default=datetime.timedelta(days=7))
 
 

@@ -25,15 +25,19 @@ from governance.models.proposal import Proposal
 from governance.models.run import Run
 
 EXECUTION_ENDED = frozenset({ExecutionState.DONE, ExecutionState.FAILED, ExecutionState.CANCELLED})
-STEP_ENDED = frozenset({StepState.DONE, StepState.FAILED, StepState.NOT_RUN})
+STEP_ENDED = frozenset({StepState.DONE, StepState.FAILED, StepState.SKIPPED, StepState.NOT_RUN})
 
 
 class ExecutionQuerySet(RecordQuerySet["Execution"]):
     """Reads."""
 
-    def ready_for_workers(self) -> ExecutionQuerySet:
-        """What a worker may claim, oldest first; a halted workspace's work waits."""
+    def ready_for_workers(self, *, now: datetime) -> ExecutionQuerySet:
+        """What a worker may claim, oldest first; a halted workspace's work waits.
+
+        What failed and will be tried again waits until its `not_before`.
+        """
         return self.filter(
+            Q(not_before__isnull=True) | Q(not_before__lte=now),
             state=ExecutionState.READY,
             mode=Mode.HANDLER,
             workspace__state=WorkspaceState.ACTIVE,
@@ -75,6 +79,7 @@ class Execution(Stateful, Record):
     fencing_token = models.PositiveIntegerField(default=0, editable=False)
     claimed_by = models.CharField(max_length=200, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(null=True, editable=False)
+    not_before = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
     error = models.TextField(blank=True, editable=False)
 
@@ -124,6 +129,9 @@ class ExecutionStep(Stateful, Record):
     action_type = models.CharField(max_length=100)
     effect = models.CharField(max_length=20, choices=Effect.choices)
     idempotency_key = models.CharField(max_length=100)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    max_attempts = models.PositiveSmallIntegerField(default=1, editable=False)
+    timeout_seconds = models.PositiveIntegerField(default=60, editable=False)
     state = models.CharField(
         max_length=20, choices=StepState.choices, default=states.STEP.initial, editable=False
     )

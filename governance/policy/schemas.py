@@ -8,9 +8,12 @@ import jsonschema_rs
 
 from governance.domain.errors import InvalidInput
 from governance.domain.values import Json, canonical_text, parse_json
+from governance.policy import references
 
 MAX_BYTES = 64_000
 """Largest schema accepted, in bytes of canonical JSON."""
+
+COMBINING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "contains", "uniqueItems"})
 
 MAX_PROBLEMS = 5
 """How many problems one answer names; the rest are counted."""
@@ -26,20 +29,38 @@ def check_schema(schema: Json) -> None:
     _compile(text)
 
 
-def problems(schema: Json, params: Json) -> tuple[str, ...]:
+def problems(schema: Json, params: Json, *, unresolved: bool = False) -> tuple[str, ...]:
     """What is wrong with `params` under `schema`; empty when they are valid.
 
-    A schema or params that cannot be read are a problem, never an exception.
+    A schema or params that cannot be read are a problem, never an exception. With
+    `unresolved`, references in the params stand for values nobody knows yet: what the schema
+    says about those is left to the time when they are known.
     """
     try:
         validator = _compile(canonical_text(schema, what="params_schema"))
-        found = [_sentence(error) for error in validator.iter_errors(params)]
+        unknown = references.paths(params) if unresolved else []
+        found = [
+            _sentence(error)
+            for error in validator.iter_errors(params)
+            if not _is_about_unknown(error, unknown)
+        ]
     except (InvalidInput, ValueError) as error:
         return (str(error),)
     shown = found[:MAX_PROBLEMS]
     if len(found) > MAX_PROBLEMS:
         shown.append(f"and {len(found) - MAX_PROBLEMS} more")
     return tuple(shown)
+
+
+def _is_about_unknown(
+    error: jsonschema_rs.ValidationError, unknown: list[tuple[str | int, ...]]
+) -> bool:
+    """Whether an error concerns a reference itself, or a choice that depends on one."""
+    at = tuple(error.instance_path)
+    inside = any(at[: len(path)] == path for path in unknown)
+    keyword = str(error.schema_path[-1]) if error.schema_path else ""
+    depends = keyword in COMBINING and any(path[: len(at)] == at for path in unknown)
+    return inside or depends
 
 
 def _sentence(error: jsonschema_rs.ValidationError) -> str:

@@ -79,7 +79,7 @@ def look_up(plan: Plan, *, agent: Agent, by_system: bool = False) -> Catalogue:
         found = ActionType.objects.keyed(step.action_type, workspace_id=agent.workspace_id)
         if found.system_only and not by_system:
             raise InvalidInput(f"Step {step.id}: {found.key} is reserved to the system.")
-        wrong = schemas.problems(found.params_schema, step.params)
+        wrong = schemas.problems(found.params_schema, step.params, unresolved=True)
         if wrong:
             raise InvalidInput(f"Step {step.id}: {'; '.join(wrong)}.")
         types.append(found)
@@ -102,6 +102,7 @@ def clear(plan: Plan, *, agent: Agent, run: Run | None, by_system: bool = False)
                 run=run,
                 step=step.id,
                 by_system=by_system,
+                unresolved=True,
             )
             for step in plan.steps
         )

@@ -20,15 +20,16 @@ from governance.domain.errors import (
     PlanChanged,
     StaleState,
 )
+from governance.domain.roles import Right
 from governance.domain.states import ExecutionState, ProposalState, StepState, WorkspaceState
 from governance.domain.values import Json, require_text
-from governance.domain.words import Mode, Route
-from governance.execution import claims, engine
-from governance.execution.engine import Outcome, Work
+from governance.domain.words import Effect, Mode, Route
+from governance.execution import claims, engine, steps
+from governance.execution.steps import Outcome, Work
 from governance.models import Agent, Execution, ExecutionStep, Proposal, Run
 from governance.policy import plans
 from governance.policy.plans import Plan
-from governance.services import clearing
+from governance.services import clearing, memberships
 from governance.services.clearing import Catalogue
 
 MAX_ERROR = 2_000
@@ -78,6 +79,8 @@ def open_for(
             step=step.id,
             action_type=step.action_type,
             effect=found.effect,
+            max_attempts=1 if found.effect == Effect.UNKEYED else found.max_attempts,
+            timeout_seconds=found.timeout_seconds,
             idempotency_key=f"{execution.id}:{step.id}",
             state=ExecutionStep.LIFECYCLE.initial,
         )
@@ -142,10 +145,10 @@ def report(
                 "recorded, and a person will have to say what happened."
             )
         work = Work(row, by, _agent_lease(), settle)
-        steps = list(row.steps.order_by("position"))
-        for step in steps:
-            engine.record(step, Outcome(state, output, error), by=by)
-        engine.finish(work, steps)
+        rows = list(row.steps.order_by("position"))
+        for step in rows:
+            steps.record(step, Outcome(state, output, error), by=by)
+        engine.finish(work, rows)
     return row
 
 
@@ -166,6 +169,28 @@ def run_next(*, by: Actor) -> Execution | None:
 def sweep(*, by: Actor) -> dict[str, int]:
     """Settle what dead workers and silent agents left; counts by the state it went to."""
     return claims.sweep(by=by, on_finish=settle)
+
+
+def reconcile(*, execution: Execution, outcome: str, note: str, by: Actor) -> Execution:
+    """A person who looked says what became of an execution in doubt: `done` or `failed`.
+
+    The steps in doubt become what was found. An execution is done only when every step is, so
+    one whose later steps were not run is failed whatever was found. Raises StaleState when it
+    is not in doubt, InvalidInput, NotAllowed.
+    """
+    if outcome not in {StepState.DONE, StepState.FAILED}:
+        raise InvalidInput(f"The outcome must be done or failed, not {outcome!r}.")
+    require_text(note, what="note", max_length=MAX_ERROR, required=True)
+    with transaction.atomic():
+        memberships.require_person(by=by, workspace_id=execution.workspace_id, right=Right.DECIDE)
+        row = Execution.objects.locked(execution.pk)
+        if row.state != ExecutionState.IN_DOUBT:
+            raise StaleState(f"The execution is {row.state}; only one in doubt can be reconciled.")
+        found = f"{by.label} found: {note}"
+        for step in row.steps.filter(state=StepState.IN_DOUBT):
+            steps.record(step, Outcome(StepState(outcome), error=found), by=by)
+        engine.reconcile(row, by=by, found=found, on_finish=settle)
+    return row
 
 
 def cancel(*, execution: Execution, reason: str, by: Actor) -> None:
@@ -216,28 +241,28 @@ def _require_own(execution: Execution, *, by: Actor) -> None:
 
 def _clear_and_send(execution: Execution, *, by: Actor) -> str:
     """Re-ask the gate; mark the steps sent, or fail the execution and return why."""
-    plan, steps = plans.parse_text(execution.plan), list(execution.steps.order_by("position"))
+    plan, rows = plans.parse_text(execution.plan), list(execution.steps.order_by("position"))
     now_cleared = clearing.clear(plan, agent=execution.agent, run=execution.run, by_system=True)
     if now_cleared.route.within(Route(execution.cleared_route)):
-        _send(steps, by=by)
+        _send(rows, by=by)
         return ""
     clearing.record(
         now_cleared, agent=execution.agent, by=by, run=execution.run, execution=execution
     )
     refusal = f"The gate now answers {now_cleared.sentence}. Nothing was sent."
-    engine.record(steps[0], Outcome(StepState.FAILED, error=refusal), by=by)
-    engine.finish(Work(execution, by, _agent_lease(), settle), steps)
+    steps.record(rows[0], Outcome(StepState.FAILED, error=refusal), by=by)
+    engine.finish(Work(execution, by, _agent_lease(), settle), rows)
     return refusal
 
 
-def _send(steps: list[ExecutionStep], *, by: Actor) -> None:
-    for step in steps:
+def _send(rows: list[ExecutionStep], *, by: Actor) -> None:
+    for step in rows:
         lifecycle.move(step, to=StepState.SENT, by=by, fields={"sent_at": timezone.now()})
 
 
 def _reported(outcome: str, *, output: dict[str, Json] | None, error: str) -> StepState:
     if outcome == StepState.DONE:
-        engine.check_output({} if output is None else output)
+        steps.check_output({} if output is None else output)
         return StepState.DONE
     if outcome == StepState.FAILED:
         require_text(error, what="error", max_length=MAX_ERROR, required=True)

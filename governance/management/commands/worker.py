@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
+from django.utils import timezone
 
 from governance.domain.errors import ExecutionDisabled
 from governance.management.command import GovernanceCommand
@@ -49,7 +50,7 @@ class Command(GovernanceCommand):
     def _require_drained(self) -> None:
         """Waiting because it is switched off is not drained, and must not look like it."""
         if not settings.GOVERNANCE_EXECUTION_ENABLED:
-            waiting = Execution.objects.ready_for_workers().count()
+            waiting = Execution.objects.ready_for_workers(now=timezone.now()).count()
             raise ExecutionDisabled(
                 f"Execution is switched off (GOVERNANCE_EXECUTION_ENABLED=false); {waiting} "
                 "executions wait."
