@@ -43,7 +43,7 @@ def move(
     before = str(row.state)
     if not row.LIFECYCLE.allows(before, to):
         raise StaleState(_sentence(row, to))
-    changes = {"state": to, **(fields or {})}
+    changes = {"state": str(to), **(fields or {})}
     with transaction.atomic():
         moved = (
             type(row)

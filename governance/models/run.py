@@ -45,8 +45,8 @@ class Trigger(Record):
         return f"{self.source}/{self.type}"
 
     def as_map(self) -> dict[str, object]:
-        """The CEL variable `trigger`."""
-        return {"source": self.source, "type": self.type, "context": self.context}
+        """The CEL variable `trigger`; CEL takes plain strings, and no enumerations."""
+        return {"source": str(self.source), "type": self.type, "context": self.context}
 
 
 class Run(Stateful, Record):
@@ -90,10 +90,10 @@ class Run(Stateful, Record):
         return f"run of {self.agent} ({self.state})"
 
     def as_map(self) -> dict[str, object]:
-        """The CEL variable `run`."""
+        """The CEL variable `run`; CEL takes plain strings, and no enumerations."""
         return {
             "id": str(self.id),
-            "kind": self.kind,
-            "state": self.state,
-            "maturity": self.maturity,
+            "kind": str(self.kind),
+            "state": str(self.state),
+            "maturity": str(self.maturity),
         }
