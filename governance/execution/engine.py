@@ -43,7 +43,7 @@ def carry_out(work: Work) -> None:
             return
         if row.state not in PASSED:
             break
-        outputs[step.id] = {"state": row.state, "output": json.loads(row.output or "{}")}
+        outputs[step.id] = {"state": str(row.state), "output": json.loads(row.output or "{}")}
     failpoints.reach("before_finish")
     finish(work, rows)
     failpoints.reach("finished")
