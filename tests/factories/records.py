@@ -1,0 +1,71 @@
+"""What is written once and never moves: decisions, canvases, ledger entries."""
+
+from __future__ import annotations
+
+import factory
+from django.db import transaction
+
+from governance import gate, ledger
+from governance.domain.words import Mode
+from governance.models import Canvas, Decision, LedgerEntry
+from governance.services import actions
+from tests.factories.base import ServiceFactory
+from tests.factories.moves import run_worker
+from tests.factories.people import BY_SYSTEM
+from tests.factories.runs import RunFactory
+
+MARKDOWN = {"kind": "markdown", "title": "A note", "markdown": "# A note"}
+
+
+class DecisionFactory(ServiceFactory):
+    """The gate's real answer to one action; by default one that does not exist: denied."""
+
+    class Meta:
+        model = Decision
+
+    run = factory.SubFactory(RunFactory)
+
+    @classmethod
+    def make(cls, *, run, action_type="unheard_of", params=None):
+        answer = gate.ask_to_act(
+            agent_id=run.agent_id, action_type=action_type, params=params or {}, run=run
+        )
+        with transaction.atomic():
+            return gate.record(answer, agent=run.agent, by=run.agent.actor, run=run)
+
+
+class CanvasFactory(ServiceFactory):
+    """Presented by an agent that may (an intern or better), and stored by a worker."""
+
+    class Meta:
+        model = Canvas
+
+    run = factory.SubFactory(RunFactory)
+
+    @classmethod
+    def make(cls, *, run, params=None):
+        answer = actions.request(
+            run=run, action_type="canvas_present", params=params or MARKDOWN, by=run.agent.actor
+        )
+        assert answer.execution is not None, f"the gate answered {answer.route}: {answer.reasons}"
+        assert answer.execution.mode == Mode.HANDLER
+        run_worker()
+        return Canvas.objects.get(step__execution=answer.execution)
+
+
+class LedgerEntryFactory(ServiceFactory):
+    class Meta:
+        model = LedgerEntry
+
+    workspace = factory.SubFactory("tests.factories.workspaces.WorkspaceFactory")
+
+    @classmethod
+    def make(cls, *, workspace, kind="test.happened", subject_id=None, data=None, by=BY_SYSTEM):
+        with transaction.atomic():
+            return ledger.append(
+                kind=kind,
+                by=by,
+                workspace_id=workspace.id,
+                subject_id=subject_id or workspace.id,
+                data={} if data is None else data,
+            )
