@@ -95,6 +95,24 @@ class StepState(TextChoices):
     NOT_RUN = "not_run", "Not run"
 
 
+class DeviceState(TextChoices):
+    """A retired device's key opens nothing."""
+
+    ACTIVE = "active", "Active"
+    RETIRED = "retired", "Retired"
+
+
+class DeviceCommandState(TextChoices):
+    """Expired: no device ever saw it. In doubt: one claimed it and did not report in time."""
+
+    WAITING = "waiting", "Waiting"
+    CLAIMED = "claimed", "Claimed"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    IN_DOUBT = "in_doubt", "In doubt"
+    EXPIRED = "expired", "Expired"
+
+
 @dataclass(frozen=True)
 class Lifecycle:
     """One lifecycle: its initial state and, from each state, where a row may go."""
@@ -238,4 +256,42 @@ STEP = _lifecycle(
     },
 )
 
-ALL = (WORKSPACE, AGENT, POLICY, GRANT, CEILING, RUN, PROPOSAL, EXECUTION, STEP)
+DEVICE = _lifecycle(
+    "device",
+    DeviceState.ACTIVE,
+    {DeviceState.ACTIVE: {DeviceState.RETIRED}, DeviceState.RETIRED: set()},
+)
+
+DEVICE_COMMAND = _lifecycle(
+    "device command",
+    DeviceCommandState.WAITING,
+    {
+        DeviceCommandState.WAITING: {DeviceCommandState.CLAIMED, DeviceCommandState.EXPIRED},
+        DeviceCommandState.CLAIMED: {
+            DeviceCommandState.DONE,
+            DeviceCommandState.FAILED,
+            DeviceCommandState.IN_DOUBT,
+        },
+        DeviceCommandState.IN_DOUBT: {  # reported late
+            DeviceCommandState.DONE,
+            DeviceCommandState.FAILED,
+        },
+        DeviceCommandState.DONE: set(),
+        DeviceCommandState.FAILED: set(),
+        DeviceCommandState.EXPIRED: set(),
+    },
+)
+
+ALL = (
+    WORKSPACE,
+    AGENT,
+    POLICY,
+    GRANT,
+    CEILING,
+    RUN,
+    PROPOSAL,
+    EXECUTION,
+    STEP,
+    DEVICE,
+    DEVICE_COMMAND,
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from collections.abc import Callable
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from governance.domain.actors import Actor
 from governance.domain.errors import LeaseLost, StaleState
 from governance.domain.states import ExecutionState, StepState
 from governance.domain.words import Effect, Mode
+from governance.execution import delivery
 from governance.models import Execution, ExecutionStep
 
 OnFinish = Callable[[Execution, Actor], None]
@@ -50,6 +52,22 @@ def claim_next(*, by: Actor, lease: datetime.timedelta) -> Execution | None:
             continue  # another worker was faster
         return execution
     return None
+
+
+def claim_ready(
+    execution_id: uuid.UUID, *, by: Actor, lease: datetime.timedelta
+) -> Execution | None:
+    """Claim this execution if it is ready for workers now; None when it is not, or not any more."""
+    execution = (
+        Execution.objects.ready_for_workers(now=timezone.now()).filter(pk=execution_id).first()
+    )
+    if execution is None:
+        return None
+    try:
+        claim(execution=execution, by=by, lease=lease)
+    except StaleState:
+        return None  # another worker was faster
+    return execution
 
 
 def hold(execution: Execution, *, lease: datetime.timedelta) -> None:
@@ -95,11 +113,14 @@ def _settle_expired(
     unrepeatable = any(step.effect == Effect.UNKEYED for step in sent)
     doubtful = execution.mode == Mode.AGENT or unrepeatable or worn_out
     to = ExecutionState.IN_DOUBT if doubtful else ExecutionState.READY
+    changes: dict[str, datetime.datetime | None] = {"lease_expires_at": None}
+    if not doubtful:
+        changes["deliver_at"] = delivery.deliver(execution.pk)
     lifecycle.move(
         execution,
         to=to,
         by=by,
-        fields={"lease_expires_at": None},
+        fields=changes,
         where={"lease_expires_at__lte": now, "fencing_token": execution.fencing_token},
         data={"why": "the lease ran out"},
     )

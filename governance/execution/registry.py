@@ -20,6 +20,13 @@ class ActionFailed(Exception):
     """
 
 
+class ActionInDoubt(Exception):
+    """A handler raises this when the far side took it and never said what became of it.
+
+    A person has to look, whatever the effect class: trying again would not tell. str() is shown.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class StepContext:
     """Which step a handler is carrying out. `idempotency_key` is the same on every attempt."""
@@ -42,7 +49,10 @@ outside every transaction.
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """What a handler says of itself: the catalogue entry that `setup` writes for it."""
+    """What a handler says of itself: the catalogue entry that `setup` writes for it.
+
+    `phrase` says in a few words what it will do with some params, which may hold references.
+    """
 
     key: str
     title: str
@@ -52,6 +62,7 @@ class ActionSpec:
     effect: Effect
     params_schema: dict[str, Json]
     handler: Handler
+    phrase: Callable[[dict[str, Json]], str] | None = None
     system_only: bool = False
     timeout_seconds: int = 60
     expires_after: datetime.timedelta = field(default=datetime.timedelta(days=7))

@@ -19,10 +19,11 @@ from governance.execution import claims, failpoints, registry
 from governance.execution.claims import OnFinish
 from governance.execution.deadline import DeadlineExceeded, deadline
 from governance.execution.heartbeat import Heartbeat
-from governance.execution.registry import ActionFailed, StepContext
+from governance.execution.registry import ActionFailed, ActionInDoubt, StepContext
 from governance.models import Execution, ExecutionStep
 from governance.policy import plans, references
 from governance.policy.plans import Step
+from governance.policy.redaction import clean, clean_text
 
 log = logging.getLogger(__name__)
 
@@ -84,16 +85,17 @@ def carry_out(work: Work, row: ExecutionStep, step: Step, outputs: references.Ou
 def record(row: ExecutionStep, outcome: Outcome, *, by: Actor) -> None:
     """Move a step to its outcome. Needs the caller's transaction and hold on the execution."""
     ended = outcome.state is not StepState.IN_DOUBT
+    error = clean_text(outcome.error)
     lifecycle.move(
         row,
         to=outcome.state,
         by=by,
         fields={
             "finished_at": timezone.now() if ended else None,
-            "output": "" if outcome.output is None else canonical_text(outcome.output),
-            "error": outcome.error,
+            "output": "" if outcome.output is None else canonical_text(clean(outcome.output)),
+            "error": error,
         },
-        data={"error": outcome.error} if outcome.error else None,
+        data={"error": error} if error else None,
     )
 
 
@@ -166,6 +168,8 @@ def _call_remote(execution: Execution, row: ExecutionStep, step: Step) -> Outcom
         return Outcome(StepState.DONE, _call(execution, row, step))
     except ActionFailed as error:
         return Outcome(StepState.FAILED, error=_explain(row, error))
+    except ActionInDoubt as error:
+        return Outcome(StepState.IN_DOUBT, error=_explain(row, error))
     except (Exception, DeadlineExceeded) as error:  # noqa: BLE001  an unknown failure after sending may have taken effect
         keyed = row.effect == Effect.KEYED
         return Outcome(StepState.IN_DOUBT, error=_explain(row, error), again=keyed)
@@ -219,19 +223,21 @@ def _conclude(work: Work, row: ExecutionStep, outcome: Outcome) -> None:
 
 def _put_back(work: Work, row: ExecutionStep) -> None:
     backoff = min(datetime.timedelta(seconds=2 ** (row.attempts - 1)), LONGEST_BACKOFF)
+    due = timezone.now() + backoff
     lifecycle.move(
         work.execution,
         to=ExecutionState.READY,
         by=work.by,
-        fields={"lease_expires_at": None, "not_before": timezone.now() + backoff},
+        fields={"lease_expires_at": None, "not_before": due, "deliver_at": due},
         where={"fencing_token": work.execution.fencing_token},
         data={"why": f"step {row.step}, attempt {row.attempts}: {row.error}"},
     )
 
 
 def _explain(row: ExecutionStep, error: BaseException) -> str:
-    log.warning("Step %s of execution %s: %r", row.step, row.execution_id, error)
-    if isinstance(error, ActionFailed | GovernanceError | DeadlineExceeded):
-        return str(error) or type(error).__name__
+    shown = clean_text(repr(error))
+    log.warning("Step %s of execution %s: %s", row.step, row.execution_id, shown)
+    if isinstance(error, ActionFailed | ActionInDoubt | GovernanceError | DeadlineExceeded):
+        return clean_text(str(error)) or type(error).__name__
     # The text of an unforeseen error may hold anything, secrets included: only its kind is kept.
     return f"The handler of {row.action_type} raised {type(error).__name__}; see the worker's log."

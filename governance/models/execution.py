@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from governance.domain import states
 from governance.domain.states import ExecutionState, StepState, WorkspaceState
@@ -43,6 +44,10 @@ class ExecutionQuerySet(RecordQuerySet["Execution"]):
             workspace__state=WorkspaceState.ACTIVE,
         ).order_by("created_at", "id")
 
+    def undelivered(self, *, now: datetime) -> ExecutionQuerySet:
+        """Ready for workers, and no worker came although its delivery is overdue; longest first."""
+        return self.ready_for_workers(now=now).filter(deliver_at__lte=now).order_by("deliver_at")
+
     def expired(self, *, now: datetime) -> ExecutionQuerySet:
         """Claimed, with a lease that ran out."""
         return self.filter(state=ExecutionState.CLAIMED, lease_expires_at__lte=now)
@@ -57,6 +62,8 @@ class Execution(Stateful, Record):
 
     `execution` when the gate itself said so, `proposal` when people approved. The gate is asked
     again before anything is sent, and a stricter answer than this stops it.
+
+    `deliver_at`: while it is ready, when the sweeper asks the task engine to run it (again).
     """
 
     LIFECYCLE: ClassVar = states.EXECUTION
@@ -80,6 +87,7 @@ class Execution(Stateful, Record):
     claimed_by = models.CharField(max_length=200, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(null=True, editable=False)
     not_before = models.DateTimeField(null=True, editable=False)
+    deliver_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
     error = models.TextField(blank=True, editable=False)
 
@@ -93,6 +101,11 @@ class Execution(Stateful, Record):
                 fields=("created_at", "id"),
                 condition=Q(state=ExecutionState.READY),
                 name="execution_ready",
+            ),
+            models.Index(
+                fields=("deliver_at",),
+                condition=Q(state=ExecutionState.READY),
+                name="execution_deliveries",
             ),
             models.Index(
                 fields=("lease_expires_at",),

@@ -93,6 +93,15 @@ def parse(data: Json) -> Plan:
     return Plan(steps, text)
 
 
+def parse_step(data: Json) -> Step:
+    """Validate the form of one step by itself. Raises InvalidInput."""
+    try:
+        found = _Step.model_validate(data)
+    except ValidationError as error:
+        raise InvalidInput(_first_problem(error)) from error
+    return Step(found.id, found.action_type, found.params, found.when)
+
+
 def parse_text(text: str | bytes) -> Plan:
     """`parse` for a plan that arrives, or is stored, as JSON text. Raises InvalidInput."""
     return parse(parse_json(text, what="plan", max_bytes=MAX_BYTES))

@@ -14,6 +14,9 @@ from governance.domain.values import Json, canonical
 KEY = "$cel"
 """`{"$cel": "steps.fetch.output.rows"}` stands for the value of that expression."""
 
+CREDENTIAL = "$secret"
+"""`{"$secret": "name"}` stands for a stored credential, until a handler needs it."""
+
 MAX_LENGTH = 2_000
 """Longest expression accepted, in characters."""
 
@@ -41,6 +44,11 @@ def evaluate(source: str, outputs: Outputs) -> Json:
         raise InvalidInput(f"`{source}` cannot be evaluated: {found.value()}")
     value = found.plain_value()
     canonical(value, what=f"value of `{source}`")  # bytes, times and NaN are no JSON
+    if _holds_key(value, CREDENTIAL):
+        # What a far side answered must not choose which of our credentials is sent to it.
+        raise InvalidInput(
+            f'`{source}` holds "{CREDENTIAL}": a credential is named in the plan itself'
+        )
     return value
 
 
@@ -85,6 +93,12 @@ def resolve(value: Json, outputs: Outputs) -> Json:
     if isinstance(value, list):
         return [resolve(child, outputs) for child in value]
     return value
+
+
+def _holds_key(value: Json, key: str) -> bool:
+    if isinstance(value, dict):
+        return key in value or any(_holds_key(child, key) for child in value.values())
+    return isinstance(value, list) and any(_holds_key(child, key) for child in value)
 
 
 def _compile(source: str, ids: tuple[str, ...]) -> Any:

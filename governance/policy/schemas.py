@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 
 import jsonschema_rs
 
 from governance.domain.errors import InvalidInput
 from governance.domain.values import Json, canonical_text, parse_json
-from governance.policy import references
+from governance.policy import redaction, references
 
 MAX_BYTES = 64_000
 """Largest schema accepted, in bytes of canonical JSON."""
@@ -64,9 +65,25 @@ def _is_about_unknown(
 
 
 def _sentence(error: jsonschema_rs.ValidationError) -> str:
-    where = "/".join(["params", *(str(part) for part in error.instance_path)])
-    message = error.message if len(error.message) <= 300 else f"{error.message[:297]}..."  # noqa: PLR2004
+    path = [str(part) for part in error.instance_path]
+    where = "/".join(["params", *path])
+    if any(redaction.is_secret_name(part) for part in path):
+        # The message quotes the value, and goes into decisions and the ledger.
+        return f"{where}: the value is not accepted here"
+    message = _without_secrets(error.message)
+    message = message if len(message) <= 300 else f"{message[:297]}..."  # noqa: PLR2004
     return f"{where}: {message}"
+
+
+def _without_secrets(message: str) -> str:
+    """The message, which begins with the whole value it is about, as JSON."""
+    if message.startswith(("{", "[")):
+        try:
+            value, end = json.JSONDecoder().raw_decode(message)
+        except ValueError:
+            return "the value is not accepted here"
+        return canonical_text(redaction.clean(value)) + redaction.clean_text(message[end:])
+    return redaction.clean_text(message)
 
 
 def _no_fetching(uri: str) -> Json:

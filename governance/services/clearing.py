@@ -10,7 +10,7 @@ from governance.domain.actors import Actor
 from governance.domain.errors import InvalidInput
 from governance.domain.words import Mode, Route, strictest
 from governance.gate import Answer
-from governance.models import ActionType, Agent, Execution, Proposal, Run
+from governance.models import ActionType, Agent, Decision, Execution, Proposal, Run
 from governance.models.policy import PolicyVersion
 from governance.policy import schemas
 from governance.policy.plans import Plan
@@ -117,7 +117,10 @@ def record(
     run: Run | None,
     proposal: Proposal | None = None,
     execution: Execution | None = None,
-) -> None:
-    """Write one Decision a step."""
-    for answer in clearing.answers:
+) -> Decision:
+    """Write one Decision a step; returns the deciding one."""
+    decisions = [
         gate.record(answer, agent=agent, by=by, run=run, proposal=proposal, execution=execution)
+        for answer in clearing.answers
+    ]
+    return decisions[clearing.answers.index(clearing.deciding)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -24,7 +25,7 @@ from governance.domain.roles import Right
 from governance.domain.states import ExecutionState, ProposalState, StepState, WorkspaceState
 from governance.domain.values import Json, require_text
 from governance.domain.words import Effect, Mode, Route
-from governance.execution import claims, engine, steps
+from governance.execution import claims, delivery, engine, steps
 from governance.execution.steps import Outcome, Work
 from governance.models import Agent, Execution, ExecutionStep, Proposal, Run
 from governance.policy import plans
@@ -70,6 +71,8 @@ def open_for(
         plan=plan.text,
         digest=digest,
     )
+    if catalogue.mode is Mode.HANDLER:
+        execution.deliver_at = delivery.deliver(execution.pk)
     lifecycle.begin(execution, by=by, data={"digest": digest, "steps": len(plan.steps)})
     ExecutionStep.objects.bulk_create(
         ExecutionStep(
@@ -152,18 +155,31 @@ def report(
     return row
 
 
-def run_next(*, by: Actor) -> Execution | None:
-    """Claim the oldest ready execution and carry it out; None when there was nothing to do.
+def run(*, execution_id: uuid.UUID, by: Actor) -> Execution | None:
+    """Claim this execution and carry it out; None when it is not ready, which is normal.
 
-    With GOVERNANCE_EXECUTION_ENABLED false there is never anything to do: it all waits.
+    It may have been delivered twice, cancelled, put off for a retry, or halted with its workspace.
+    Raises LeaseLost when another worker took it over.
     """
     if not settings.GOVERNANCE_EXECUTION_ENABLED:
         return None
-    lease = datetime.timedelta(seconds=settings.GOVERNANCE_LEASE_SECONDS)
-    execution = claims.claim_next(by=by, lease=lease)
-    if execution is not None:
-        engine.carry_out(Work(execution, by, lease, settle))
-    return execution
+    return _carry_out(claims.claim_ready(execution_id, by=by, lease=_lease()), by=by)
+
+
+def run_next(*, by: Actor) -> Execution | None:
+    """Claim the oldest ready execution and carry it out; None when there was nothing to do.
+
+    With GOVERNANCE_EXECUTION_ENABLED false there is never anything to do: it all waits. Raises
+    LeaseLost when another worker took it over.
+    """
+    if not settings.GOVERNANCE_EXECUTION_ENABLED:
+        return None
+    return _carry_out(claims.claim_next(by=by, lease=_lease()), by=by)
+
+
+def redeliver() -> int:
+    """Ask the engine again to run what is ready and due and nobody picked up; returns how many."""
+    return delivery.redeliver() if settings.GOVERNANCE_EXECUTION_ENABLED else 0
 
 
 def sweep(*, by: Actor) -> dict[str, int]:
@@ -230,6 +246,16 @@ def _require_enabled() -> None:
         raise ExecutionDisabled(
             "Execution is switched off (GOVERNANCE_EXECUTION_ENABLED); what was approved waits."
         )
+
+
+def _carry_out(execution: Execution | None, *, by: Actor) -> Execution | None:
+    if execution is not None:
+        engine.carry_out(Work(execution, by, _lease(), settle))
+    return execution
+
+
+def _lease() -> datetime.timedelta:
+    return datetime.timedelta(seconds=settings.GOVERNANCE_LEASE_SECONDS)
 
 
 def _require_own(execution: Execution, *, by: Actor) -> None:
