@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 TABLES = {
-    "database": ("django_tasks_db_dbtaskresult", "READY"),
+    "database": ("django_tasks_database_dbtaskresult", "READY"),
     "procrastinate": ("procrastinate_jobs", "todo"),
 }
 
