@@ -13,7 +13,7 @@ from governance.domain.actors import Actor
 from governance.domain.errors import LeaseLost, StaleState
 from governance.domain.states import ExecutionState, StepState
 from governance.domain.words import Effect, Mode
-from governance.models import Execution
+from governance.models import Execution, ExecutionStep
 
 OnFinish = Callable[[Execution, Actor], None]
 """Called in the finishing transaction, with the execution in its new state."""
@@ -104,10 +104,16 @@ def _settle_expired(
         data={"why": "the lease ran out"},
     )
     if doubtful:
-        for row in rows:
-            if row.state == StepState.SENT:
-                lifecycle.move(row, to=StepState.IN_DOUBT, by=by, fields={"error": SILENCE})
-            elif row.state == StepState.PENDING:
-                lifecycle.move(row, to=StepState.NOT_RUN, by=by, fields={"finished_at": now})
+        settle_steps(rows, by=by, error=SILENCE)
         on_finish(execution, by)
     return str(to)
+
+
+def settle_steps(rows: list[ExecutionStep], *, by: Actor, error: str) -> None:
+    """End what will not go on: in doubt where something was sent, not run where nothing was."""
+    for row in rows:
+        if row.state == StepState.SENT:
+            lifecycle.move(row, to=StepState.IN_DOUBT, by=by, fields={"error": error})
+        elif row.state == StepState.PENDING:
+            fields = {"finished_at": timezone.now()}
+            lifecycle.move(row, to=StepState.NOT_RUN, by=by, fields=fields)

@@ -204,26 +204,8 @@ def record(row: ExecutionStep, outcome: Outcome, *, by: Actor) -> None:
 
 def finish(work: Work, steps: list[ExecutionStep]) -> None:
     """Move the execution to the state its steps decide; run `on_finish` in that transaction."""
-    execution, now = work.execution, timezone.now()
     state, error = _decide(steps)
-    with transaction.atomic():
-        claims.hold(execution, lease=work.lease)
-        for row in steps:
-            if row.state == StepState.PENDING:
-                lifecycle.move(row, to=StepState.NOT_RUN, by=work.by, fields={"finished_at": now})
-        lifecycle.move(
-            execution,
-            to=state,
-            by=work.by,
-            fields={
-                "lease_expires_at": None,
-                "finished_at": None if state is ExecutionState.IN_DOUBT else now,
-                "error": error,
-            },
-            where={"fencing_token": execution.fencing_token},
-            data={"error": error} if error else None,
-        )
-        work.on_finish(execution, work.by)
+    _end(work, steps, state=state, error=error)
 
 
 def give_up(work: Work, error: str) -> None:
@@ -231,29 +213,28 @@ def give_up(work: Work, error: str) -> None:
 
     Raises LeaseLost.
     """
-    execution = work.execution
+    steps = list(work.execution.steps.order_by("position"))
+    unsure = any(row.state in {StepState.SENT, StepState.IN_DOUBT} for row in steps)
+    state = ExecutionState.IN_DOUBT if unsure else ExecutionState.FAILED
+    _end(work, steps, state=state, error=error)
+
+
+def _end(work: Work, steps: list[ExecutionStep], *, state: ExecutionState, error: str) -> None:
+    execution, ended = work.execution, state is not ExecutionState.IN_DOUBT
     with transaction.atomic():
         claims.hold(execution, lease=work.lease)
-        rows = list(execution.steps.order_by("position"))
-        for row in rows:
-            if row.state == StepState.SENT:
-                record(row, Outcome(StepState.IN_DOUBT, error=error), by=work.by)
-        sent = any(row.state == StepState.IN_DOUBT for row in rows)
-        for row in rows:
-            if row.state == StepState.PENDING:
-                fields = {"finished_at": timezone.now()}
-                lifecycle.move(row, to=StepState.NOT_RUN, by=work.by, fields=fields)
+        claims.settle_steps(steps, by=work.by, error=error)
         lifecycle.move(
             execution,
-            to=ExecutionState.IN_DOUBT if sent else ExecutionState.FAILED,
+            to=state,
             by=work.by,
             fields={
                 "lease_expires_at": None,
-                "finished_at": None if sent else timezone.now(),
+                "finished_at": timezone.now() if ended else None,
                 "error": error,
             },
             where={"fencing_token": execution.fencing_token},
-            data={"error": error},
+            data={"error": error} if error else None,
         )
         work.on_finish(execution, work.by)
 

@@ -45,7 +45,7 @@ MEMBERS = {
 }
 """What each variable holds; `params` hold what the action type's schema says."""
 
-_STRING = re.compile(r"'(?:[^'\\\\]|\\\\.)*'|\"(?:[^\"\\\\]|\\\\.)*\"")
+_STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _MEMBER = re.compile(r"(?<![\w.])(agent|action|trigger|run)\s*\.\s*(\w+)")
 
 

@@ -43,19 +43,17 @@ def _refuse_recursion(schema: dict[str, Json]) -> None:
                 "$recursiveRef."
             )
         level = [child for item in level for child in _inside(item)]
-    if not all(
-        isinstance(ref, str) and ref.startswith(("#/$defs/", "#/definitions/"))
-        for ref in references
-    ):
+    definitions = {
+        f"#/{group}/{name}": found
+        for group in ("$defs", "definitions")
+        for name, found in _members(schema.get(group)).items()
+    }
+    # By its exact name: another spelling, or a path into a definition, would hide a cycle.
+    if not all(isinstance(ref, str) and ref in definitions for ref in references):
         raise InvalidInput(
             "The params_schema is not a usable JSON Schema: only local references are allowed, "
             "from a $ref to the schema's own $defs."
         )
-    definitions = {
-        f"#/{group}/{name}": found
-        for group in ("$defs", "definitions")
-        for name, found in (schema.get(group) or {}).items()
-    }
     for start in definitions:
         _refuse_cycle(start, definitions)
 
@@ -71,6 +69,10 @@ def _refuse_cycle(start: str, definitions: dict[str, Json]) -> None:
             raise InvalidInput(f"The params_schema refers to itself at {start}; write it out.")
         waiting += targets - seen
         seen |= targets
+
+
+def _members(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
 
 
 def _inside(value: Json) -> list[Json]:

@@ -133,7 +133,7 @@ def test_a_misspelt_member_is_refused_when_it_is_written(source):
 
 
 @pytest.mark.parametrize(
-    "source", ["agent.maturity == 'agent.maturty'", "params.agent.x == 1", "trigger.context.x == 1"]
+    "source", ["agent.maturity == 'agent.maturty'", "params.agent.x == 1", r"'it\'s agent.x' == ''"]
 )
 def test_what_only_looks_like_a_misspelt_member_is_not(source):
     assert check_members(source) is None

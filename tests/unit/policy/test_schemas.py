@@ -185,6 +185,8 @@ RECURSIVE = [
         }
     },
     {"properties": {"x": {"$ref": "#"}}},
+    {"$defs": {"t": {"anyOf": [{"$ref": "#/$defs/%74"}, {"type": "string"}]}}},
+    {"$defs": {"t": {"properties": {"x": {"$ref": "#/$defs/t/properties/x"}}}}},
 ]
 
 
