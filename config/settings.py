@@ -8,7 +8,7 @@ from pathlib import Path
 import environ
 from django.urls import reverse_lazy
 
-from config import secret
+from config import engines, secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -20,6 +20,11 @@ DATA_DIR = Path(env.str("GOVERNANCE_DATA_DIR", default=str(BASE_DIR / "var"))).r
 
 DEBUG = env.bool("GOVERNANCE_DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or secret.read_or_create(DATA_DIR / "secret_key")
+# Encrypts credentials at rest; the first key encrypts, all decrypt. Never derived from SECRET_KEY:
+# who learns the one must not hold the other, and they are replaced at different times.
+GOVERNANCE_ENCRYPTION_KEYS = env.list("GOVERNANCE_ENCRYPTION_KEYS", default=[]) or [
+    secret.read_or_create(DATA_DIR / "encryption_key", make=secret.new_encryption_key)
+]
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -31,10 +36,13 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django_tasks",
     "governance",
 ]
 
 MIDDLEWARE = [
+    # The outermost, so that under /api/ whatever goes wrong inside it comes out as a problem.
+    "governance.api.middleware.api_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -121,7 +129,22 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 4_000
 GOVERNANCE_EXECUTION_ENABLED = env.bool("GOVERNANCE_EXECUTION_ENABLED", default=True)
 GOVERNANCE_LEASE_SECONDS = env.float("GOVERNANCE_LEASE_SECONDS", default=60.0)
 GOVERNANCE_AGENT_LEASE_SECONDS = env.float("GOVERNANCE_AGENT_LEASE_SECONDS", default=900.0)
+GOVERNANCE_AGENT_DEPTH = env.int("GOVERNANCE_AGENT_DEPTH", default=3)
+GOVERNANCE_AGENT_RUN_SECONDS = env.float("GOVERNANCE_AGENT_RUN_SECONDS", default=300.0)
+GOVERNANCE_AGENT_TURN_SECONDS = env.float("GOVERNANCE_AGENT_TURN_SECONDS", default=60.0)
+GOVERNANCE_AGENT_TURNS = env.int("GOVERNANCE_AGENT_TURNS", default=50)
 GOVERNANCE_WORKER_POLL_SECONDS = env.float("GOVERNANCE_WORKER_POLL_SECONDS", default=0.2)
+GOVERNANCE_SWEEP_SECONDS = env.float("GOVERNANCE_SWEEP_SECONDS", default=1.0)
+GOVERNANCE_REDELIVER_SECONDS = env.float("GOVERNANCE_REDELIVER_SECONDS", default=10.0)
+
+# What carries the message "run execution N" to a worker.
+GOVERNANCE_ENGINE = env.str("GOVERNANCE_ENGINE", default="database")
+GOVERNANCE_BROKER_URL = env.str("GOVERNANCE_BROKER_URL", default="")
+GOVERNANCE_QUEUE = env.str("GOVERNANCE_QUEUE", default="governance")
+TASKS = engines.tasks(
+    GOVERNANCE_ENGINE, database=DATABASES["default"], broker=GOVERNANCE_BROKER_URL
+)
+INSTALLED_APPS += engines.APPS[GOVERNANCE_ENGINE]
 
 UNFOLD = {
     "SITE_TITLE": "Agent Governance",
@@ -138,6 +161,20 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "governance.admin.dashboard.front_page",
 }
 
+# --- Mail -----------------------------------------------------------------------------------------
+
+# Without a mail server, nothing is sent, and the e-mail connector says so.
+_MAIL = env.email_url("EMAIL_URL", default="dummymail://")
+EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
+EMAIL_HOST = _MAIL["EMAIL_HOST"] or "localhost"
+EMAIL_PORT = _MAIL["EMAIL_PORT"] or 25
+EMAIL_HOST_USER = _MAIL["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _MAIL["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS = _MAIL.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="agent-governance@localhost")
+
 # --- Logging --------------------------------------------------------------------------------------
 
 LOGGING = {
@@ -148,4 +185,10 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # They write whole URLs and headers into the log, at levels somebody may switch on.
+    # Of engines' messages too: what became of an execution we say ourselves.
+    "loggers": {
+        name: {"level": "WARNING"}
+        for name in ("httpx", "httpcore", "django_tasks", "django_tasks_db", "procrastinate")
+    },
 }

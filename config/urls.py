@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.urls import path
 from django.views.generic import RedirectView
 
+from governance.api import PREFIX, api
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path(
@@ -11,5 +13,6 @@ urlpatterns = [
         RedirectView.as_view(pattern_name="admin:governance_canvas_change"),
         name="canvas",
     ),
+    path(PREFIX, api.urls),
     path("admin/", admin.site.urls),
 ]

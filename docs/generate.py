@@ -1,4 +1,4 @@
-"""Write the generated pages: docs/states.md and docs/commands.md; with --check, only compare.
+"""Write what is generated: states.md, commands.md, openapi.json; with --check, only compare.
 
 Exit 1 when a page is not what the code says. Used by `make docs` and `make check`.
 """
@@ -6,6 +6,7 @@ Exit 1 when a page is not what the code says. Used by `make docs` and `make chec
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ django.setup()
 
 from django.core.management import load_command_class  # noqa: E402
 
+from governance.api import document  # noqa: E402
 from governance.domain import states  # noqa: E402
 
 COMMANDS = (
@@ -26,6 +28,7 @@ COMMANDS = (
     "register_agent",
     "load_actions",
     "trigger",
+    "run_agent",
     "decide",
     "propose",
     "approve",
@@ -34,6 +37,11 @@ COMMANDS = (
     "serve",
     "replay",
     "demo",
+    "register_device",
+    "rotate_device_key",
+    "retire_device",
+    "simulate_device",
+    "reencrypt_credentials",
 )
 DJANGOS_OWN = {
     "help",
@@ -80,6 +88,11 @@ def command_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def api_page() -> str:
+    """The description of the HTTP API."""
+    return json.dumps(document(), indent=2) + "\n"
+
+
 def _row(action: argparse.Action) -> str:
     name = ", ".join(action.option_strings) or action.dest.upper()
     if action.choices:
@@ -93,7 +106,12 @@ def _row(action: argparse.Action) -> str:
 def main(arguments: list[str]) -> int:
     """Write the pages, or with --check say which differ."""
     stale = []
-    for name, text in (("states.md", state_page()), ("commands.md", command_page())):
+    pages = (
+        ("states.md", state_page()),
+        ("commands.md", command_page()),
+        ("openapi.json", api_page()),
+    )
+    for name, text in pages:
         path = DOCS / name
         if "--check" not in arguments:
             path.write_text(text)

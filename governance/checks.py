@@ -6,13 +6,19 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from cryptography.fernet import Fernet
 from django.apps.config import AppConfig
+from django.conf import settings
+from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 from django.db import DatabaseError, connection
 
+from governance.domain.errors import InvalidInput
+from governance.domain.states import AgentState
 from governance.domain.words import Mode
 from governance.execution import registry
-from governance.models import ActionType
+from governance.models import ActionType, Agent
+from governance.runtimes import in_process
 
 Apps = Sequence[AppConfig] | None
 
@@ -55,6 +61,34 @@ def journal_is_safe(app_configs: Apps, **options: Any) -> list[CheckMessage]:  #
     ]
 
 
+@register()
+def secrets_can_be_kept(app_configs: Apps, **options: Any) -> list[CheckMessage]:  # noqa: ARG001  Django calls it so
+    """Every encryption key is one."""
+    found: list[CheckMessage] = []
+    for position, key in enumerate(settings.GOVERNANCE_ENCRYPTION_KEYS, start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            found.append(_broken_key(position))
+    return found
+
+
+@register()
+def programs_load(app_configs: Apps, **options: Any) -> list[CheckMessage]:  # noqa: ARG001  Django calls it so
+    """Every active agent with a program in this process has one that loads."""
+    try:
+        rows = list(Agent.objects.filter(state=AgentState.ACTIVE).exclude(module_path=""))
+    except DatabaseError:
+        return []  # not migrated yet: there are no agents to check
+    found: list[CheckMessage] = []
+    for row in rows:
+        try:
+            in_process.load(row.module_path, row.class_name)
+        except InvalidInput as error:
+            found.append(_broken_program(row, why=str(error)))
+    return found
+
+
 def _missing(row: ActionType) -> CheckMessage:
     return Error(
         f"The action type {row.key!r} of workspace {row.workspace} is in handler mode, and no "
@@ -73,4 +107,21 @@ def _other_effect(row: ActionType, spec: registry.ActionSpec) -> CheckMessage:
         f"{row.effect}, and its handler in {spec.handler.__module__} says {spec.effect.value}.",
         hint="Make them agree: what is promised about repeating a step depends on it.",
         id="governance.E003",
+    )
+
+
+def _broken_key(position: int) -> CheckMessage:
+    return Error(
+        f"Key {position} of GOVERNANCE_ENCRYPTION_KEYS is not 32 bytes in URL-safe base64.",
+        hint='Make one: python -c "from cryptography.fernet import Fernet; '
+        'print(Fernet.generate_key().decode())"',
+        id="governance.E004",
+    )
+
+
+def _broken_program(row: Agent, *, why: str) -> CheckMessage:
+    return checks.Warning(
+        f"The agent {row.name!r} of workspace {row.workspace} cannot be run. {why}",
+        hint="Until then each attempt to run it is refused; `agents.update` changes where it is.",
+        id="governance.W001",
     )

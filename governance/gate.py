@@ -76,11 +76,14 @@ def ask_to_act(
     run: Run | None = None,
     step: str = "",
     by_system: bool = False,
+    unresolved: bool = False,
 ) -> Answer:
     """May this agent take this action now? Reads only.
 
     Whatever cannot be found, read or evaluated is an answer too: denied, with the reason.
-    Action types marked `system_only` are denied unless the system itself asks.
+    Action types marked `system_only` are denied unless the system itself asks. `unresolved`:
+    the params may refer to outputs that are not known yet; rules that look at those count as
+    matched, and the gate is asked again when they are known.
     """
     agent = Agent.objects.select_related("workspace").get(pk=agent_id)
     policy = PolicyVersion.objects.newest(agent.workspace_id)
@@ -90,7 +93,12 @@ def ask_to_act(
     elif found.system_only and not by_system:
         verdict = denied(f"action type {action_type!r} is reserved to the system")
     else:
-        verdict = _judge(agent=agent, policy=policy, found=found, params=params, run=run)
+        wrong = schemas.problems(found.params_schema, params, unresolved=unresolved)
+        verdict = (
+            denied(f"invalid params: {'; '.join(wrong)}")
+            if wrong
+            else _judge(agent=agent, policy=policy, found=found, params=params, run=run)
+        )
     return Answer(
         verdict,
         DecisionKind.ACTION,
@@ -149,9 +157,6 @@ def _judge(
     facts = _agent_facts(agent)
     if facts is None:
         return denied(UNREADABLE)
-    wrong = schemas.problems(found.params_schema, params)
-    if wrong:
-        return denied(f"invalid params: {'; '.join(wrong)}")
     if policy is None:
         return denied(NO_POLICY)
     try:

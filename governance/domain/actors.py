@@ -7,10 +7,11 @@ from enum import StrEnum
 
 
 class ActorKind(StrEnum):
-    """People decide; agents ask; the system only carries out and cleans up."""
+    """People decide; agents ask; devices do what they claimed; the system only carries out."""
 
     PERSON = "person"
     AGENT = "agent"
+    DEVICE = "device"
     SYSTEM = "system"
 
 

@@ -91,7 +91,26 @@ class StepState(TextChoices):
     DONE = "done", "Done"
     FAILED = "failed", "Failed"
     IN_DOUBT = "in_doubt", "In doubt"
+    SKIPPED = "skipped", "Skipped"
     NOT_RUN = "not_run", "Not run"
+
+
+class DeviceState(TextChoices):
+    """A retired device's key opens nothing."""
+
+    ACTIVE = "active", "Active"
+    RETIRED = "retired", "Retired"
+
+
+class DeviceCommandState(TextChoices):
+    """Expired: no device ever saw it. In doubt: one claimed it and did not report in time."""
+
+    WAITING = "waiting", "Waiting"
+    CLAIMED = "claimed", "Claimed"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    IN_DOUBT = "in_doubt", "In doubt"
+    EXPIRED = "expired", "Expired"
 
 
 @dataclass(frozen=True)
@@ -221,13 +240,58 @@ STEP = _lifecycle(
     "execution step",
     StepState.PENDING,
     {
-        StepState.PENDING: {StepState.SENT, StepState.DONE, StepState.FAILED, StepState.NOT_RUN},
+        StepState.PENDING: {
+            StepState.SENT,
+            StepState.DONE,
+            StepState.FAILED,
+            StepState.SKIPPED,
+            StepState.NOT_RUN,
+        },
         StepState.SENT: {StepState.DONE, StepState.FAILED, StepState.IN_DOUBT},
         StepState.IN_DOUBT: {StepState.DONE, StepState.FAILED},
         StepState.DONE: set(),
         StepState.FAILED: set(),
+        StepState.SKIPPED: set(),
         StepState.NOT_RUN: set(),
     },
 )
 
-ALL = (WORKSPACE, AGENT, POLICY, GRANT, CEILING, RUN, PROPOSAL, EXECUTION, STEP)
+DEVICE = _lifecycle(
+    "device",
+    DeviceState.ACTIVE,
+    {DeviceState.ACTIVE: {DeviceState.RETIRED}, DeviceState.RETIRED: set()},
+)
+
+DEVICE_COMMAND = _lifecycle(
+    "device command",
+    DeviceCommandState.WAITING,
+    {
+        DeviceCommandState.WAITING: {DeviceCommandState.CLAIMED, DeviceCommandState.EXPIRED},
+        DeviceCommandState.CLAIMED: {
+            DeviceCommandState.DONE,
+            DeviceCommandState.FAILED,
+            DeviceCommandState.IN_DOUBT,
+        },
+        DeviceCommandState.IN_DOUBT: {  # reported late
+            DeviceCommandState.DONE,
+            DeviceCommandState.FAILED,
+        },
+        DeviceCommandState.DONE: set(),
+        DeviceCommandState.FAILED: set(),
+        DeviceCommandState.EXPIRED: set(),
+    },
+)
+
+ALL = (
+    WORKSPACE,
+    AGENT,
+    POLICY,
+    GRANT,
+    CEILING,
+    RUN,
+    PROPOSAL,
+    EXECUTION,
+    STEP,
+    DEVICE,
+    DEVICE_COMMAND,
+)

@@ -116,6 +116,14 @@ class DecisionKind(TextChoices):
     ACTION = "action", "Action"
 
 
+class DeviceKind(TextChoices):
+    """What a device can be asked for."""
+
+    CAMERA = "camera", "Camera"
+    LOCATION = "location", "Location"
+    NOTIFICATION = "notification", "Notification"
+
+
 class CanvasKind(TextChoices):
     """What a canvas shows."""
 
@@ -123,3 +131,18 @@ class CanvasKind(TextChoices):
     SHEET = "sheet", "Sheet"
     FORM = "form", "Form"
     MARKDOWN = "markdown", "Markdown"
+
+
+class HostUse(TextChoices):
+    """What an allowed host is allowed for."""
+
+    WEB = "web", "Web (requests and browsing)"
+    MAIL = "mail", "Mail (recipients' domains)"
+
+
+class CredentialKind(TextChoices):
+    """What a stored secret is."""
+
+    TOKEN = "token", "Token or key"
+    PASSWORD = "password", "Password"
+    URL = "url", "Secret URL (such as a webhook's)"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from collections.abc import Callable
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,12 +15,16 @@ from governance.domain.actors import Actor
 from governance.domain.errors import LeaseLost, StaleState
 from governance.domain.states import ExecutionState, StepState
 from governance.domain.words import Effect, Mode
+from governance.execution import delivery
 from governance.models import Execution, ExecutionStep
 
 OnFinish = Callable[[Execution, Actor], None]
 """Called in the finishing transaction, with the execution in its new state."""
 
 SILENCE = "The lease ran out before an outcome was reported."
+
+MAX_CLAIMS = 20
+"""After this many claims whose holders died, an execution is not handed out again."""
 
 CANDIDATES = 20
 """How many ready executions one search looks at before it gives up to other workers."""
@@ -42,13 +48,29 @@ def claim(*, execution: Execution, by: Actor, lease: datetime.timedelta) -> None
 
 def claim_next(*, by: Actor, lease: datetime.timedelta) -> Execution | None:
     """Claim the oldest execution that is ready for workers; None when there is none."""
-    for execution in Execution.objects.ready_for_workers()[:CANDIDATES]:
+    for execution in Execution.objects.ready_for_workers(now=timezone.now())[:CANDIDATES]:
         try:
             claim(execution=execution, by=by, lease=lease)
         except StaleState:
             continue  # another worker was faster
         return execution
     return None
+
+
+def claim_ready(
+    execution_id: uuid.UUID, *, by: Actor, lease: datetime.timedelta
+) -> Execution | None:
+    """Claim this execution if it is ready for workers now; None when it is not, or not any more."""
+    execution = (
+        Execution.objects.ready_for_workers(now=timezone.now()).filter(pk=execution_id).first()
+    )
+    if execution is None:
+        return None
+    try:
+        claim(execution=execution, by=by, lease=lease)
+    except StaleState:
+        return None  # another worker was faster
+    return execution
 
 
 def hold(execution: Execution, *, lease: datetime.timedelta) -> None:
@@ -71,7 +93,8 @@ def sweep(*, by: Actor, on_finish: OnFinish) -> dict[str, int]:
     """Settle claims whose lease ran out; returns how many became `ready` and `in_doubt`.
 
     Nothing sent, or nothing that could be doubled by sending it again: ready once more.
-    Anything else may have taken effect, and only a person can find out: in doubt.
+    Anything else may have taken effect, and only a person can find out: in doubt. So is what
+    has cost MAX_CLAIMS workers their lives.
     """
     now = timezone.now()
     swept = {"ready": 0, "in_doubt": 0}
@@ -90,16 +113,22 @@ def _settle_expired(
 ) -> str:
     rows = list(execution.steps.order_by("position"))
     sent = [row for row in rows if row.state == StepState.SENT]
-    doubtful = execution.mode == Mode.AGENT or any(s.effect == Effect.UNKEYED for s in sent)
+    worn_out = execution.fencing_token >= MAX_CLAIMS
+    unrepeatable = any(step.effect == Effect.UNKEYED for step in sent)
+    doubtful = execution.mode == Mode.AGENT or unrepeatable or worn_out
     to = ExecutionState.IN_DOUBT if doubtful else ExecutionState.READY
+    changes: dict[str, Any] = {"lease_expires_at": None}
+    if not doubtful:
+        changes["deliver_at"] = delivery.deliver(execution.pk)
+    elif sent:
+        changes["error"] = f"step {sent[0].step}: {SILENCE}"
+    elif worn_out:
+        changes["error"] = f"{MAX_CLAIMS} workers died while they held it; a person has to look."
     lifecycle.move(
         execution,
         to=to,
         by=by,
-        fields={
-            "lease_expires_at": None,
-            "error": f"step {sent[0].step}: {SILENCE}" if doubtful and sent else "",
-        },
+        fields=changes,
         where={"lease_expires_at__lte": now, "fencing_token": execution.fencing_token},
         data={"why": "the lease ran out"},
     )

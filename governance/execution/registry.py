@@ -15,7 +15,15 @@ from governance.domain.words import Complexity, Effect, Reversibility
 class ActionFailed(Exception):
     """A handler raises this when it knows that nothing took effect. str() is shown to people.
 
-    Any other exception from a handler whose effect is not local leaves the step in doubt.
+    After any other exception a local or keyed step is tried again, up to its limit; an unkeyed
+    one is in doubt.
+    """
+
+
+class ActionInDoubt(Exception):
+    """A handler raises this when the far side took it and never said what became of it.
+
+    A person has to look, whatever the effect class: trying again would not tell. str() is shown.
     """
 
 
@@ -41,7 +49,10 @@ outside every transaction.
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """What a handler says of itself: the catalogue entry that `setup` writes for it."""
+    """What a handler says of itself: the catalogue entry that `setup` writes for it.
+
+    `phrase` says in a few words what it will do with some params, which may hold references.
+    """
 
     key: str
     title: str
@@ -51,7 +62,9 @@ class ActionSpec:
     effect: Effect
     params_schema: dict[str, Json]
     handler: Handler
+    phrase: Callable[[dict[str, Json]], str] | None = None
     system_only: bool = False
+    timeout_seconds: int = 60
     expires_after: datetime.timedelta = field(default=datetime.timedelta(days=7))
 
 

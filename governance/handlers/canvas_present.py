@@ -5,6 +5,7 @@ from __future__ import annotations
 from governance.domain.actors import system
 from governance.domain.values import Json
 from governance.domain.words import CanvasKind, Complexity, Effect, Reversibility
+from governance.execution import wording
 from governance.execution.registry import ActionSpec, StepContext
 from governance.services import canvases
 
@@ -108,6 +109,14 @@ PARAMS: dict[str, Json] = {
 }
 
 
+def phrase(params: dict[str, Json]) -> str:
+    """In words."""
+    shown = params["kind"]
+    if shown == CanvasKind.CHART and isinstance(params["chart"], dict):
+        shown = f"{params['chart'].get('type', '')} chart".strip()
+    return f"Show a {shown} titled {wording.value(params['title'])}"
+
+
 def handle(context: StepContext, params: dict[str, Json]) -> dict[str, Json]:
     """Store the canvas in the transaction of its step; returns its key and where it is shown."""
     kind = params["kind"]
@@ -132,4 +141,5 @@ SPEC = ActionSpec(
     effect=Effect.LOCAL,
     params_schema=PARAMS,
     handler=handle,
+    phrase=phrase,
 )

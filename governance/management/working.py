@@ -1,27 +1,82 @@
-"""The worker's loop: sweep, claim, carry out, until told to stop."""
+"""The worker: the task engine's wheel, and a sweeper beside it."""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
-import socket
 import threading
-import time
 from collections import Counter
-from types import FrameType
+from types import FrameType, TracebackType
+from typing import Self
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from governance.domain.actors import Actor, ActorKind
+from governance import engines
 from governance.domain.errors import LeaseLost
-from governance.services import executions, proposals
+from governance.execution import holder
+from governance.services import agent_runs, device_commands, executions, proposals
 
 log = logging.getLogger(__name__)
 
-SWEEP_SECONDS = 1.0
-"""How often leases and deadlines are looked at."""
+
+class Sweeper:
+    """Puts right what time and death leave behind; while open, from a thread of its own.
+
+    It settles leases that ran out, expires proposals, abandons runs whose process died, and
+    delivers again what nobody picked up. Safe to run many. `parent`: end this process when that
+    one is no longer our parent.
+    """
+
+    def __init__(self, *, parent: int | None = None) -> None:
+        self.by = holder.this_process()
+        self.counts: Counter[str] = Counter()
+        self._parent, self._stop = parent, threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def sweep(self) -> None:
+        """Once. Database errors are raised."""
+        swept = executions.sweep(by=self.by)
+        self.counts["swept_to_ready"] += swept["ready"]
+        self.counts["swept_to_in_doubt"] += swept["in_doubt"]
+        self.counts["proposals_expired"] += proposals.expire_overdue(by=self.by)
+        self.counts["device_commands_settled"] += device_commands.settle_overdue(by=self.by)
+        self.counts["runs_abandoned"] += agent_runs.abandon_overdue(by=self.by)
+        self.counts["delivered_again"] += executions.redeliver()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._sweep_safely()
+                if self._parent is not None and os.getppid() != self._parent:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
+                self._stop.wait(settings.GOVERNANCE_SWEEP_SECONDS)
+        finally:
+            connection.close()
+
+    def _sweep_safely(self) -> None:
+        try:
+            self.sweep()
+        except DatabaseError as error:
+            log.warning("The database failed, sweeping again later: %s", error)
+            connection.close()
+        except Exception:
+            log.exception("The sweeper failed, and will try again.")
 
 
 class Worker:
@@ -29,29 +84,25 @@ class Worker:
 
     def __init__(self, *, stop: threading.Event, parent: int | None = None) -> None:
         """`parent`: also stop when this process is no longer our parent."""
-        name = f"{socket.gethostname()}:{os.getpid()}"
-        self.by = Actor(ActorKind.SYSTEM, "worker", name)
-        self.counts: Counter[str] = Counter()
-        self._stop, self._parent, self._swept_at = stop, parent, float("-inf")
+        self._stop, self._own = stop, Counter[str]()
+        self._sweeper = Sweeper(parent=parent)
+        self.by = self._sweeper.by
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What `drain` did, by the state it ended in, and what was swept."""
+        return self._own + self._sweeper.counts
 
     def drain(self) -> None:
-        """Work until nothing is ready. Database errors are raised."""
-        self._sweep()
-        while not self._stopping() and self._work_once():
+        """Work until nothing is ready, straight from the rows. Database errors are raised."""
+        self._sweeper.sweep()
+        while not self._stop.is_set() and self._work_once():
             pass
 
     def run(self) -> None:
-        """Work until told to stop; a database that fails is waited for."""
-        while not self._stopping():
-            try:
-                self._sweep_when_due()
-                busy = self._work_once()
-            except DatabaseError as error:
-                log.warning("The database failed, trying again: %s", error)
-                connection.close()
-                busy = False
-            if not busy:
-                self._stop.wait(settings.GOVERNANCE_WORKER_POLL_SECONDS)
+        """Do what the task engine delivers, and sweep, until told to stop."""
+        with self._sweeper:
+            engines.run(self._stop)
 
     def _work_once(self) -> bool:
         """Carry out one execution; whether there was one."""
@@ -59,32 +110,17 @@ class Worker:
             execution = executions.run_next(by=self.by)
         except LeaseLost as error:
             log.warning("%s", error)
-            self.counts["lost"] += 1
+            self._own["lost"] += 1
             return True
         if execution is None:
             return False
         log.info("Execution %s: %s", execution.pk, execution.state)
-        self.counts[str(execution.state)] += 1
+        self._own[str(execution.state)] += 1
         return True
-
-    def _sweep_when_due(self) -> None:
-        if time.monotonic() - self._swept_at >= SWEEP_SECONDS:
-            self._sweep()
-
-    def _sweep(self) -> None:
-        self._swept_at = time.monotonic()
-        swept = executions.sweep(by=self.by)
-        self.counts["swept_to_ready"] += swept["ready"]
-        self.counts["swept_to_in_doubt"] += swept["in_doubt"]
-        self.counts["proposals_expired"] += proposals.expire_overdue(by=self.by)
-
-    def _stopping(self) -> bool:
-        orphaned = self._parent is not None and os.getppid() != self._parent
-        return self._stop.is_set() or orphaned
 
 
 def stop_on_signals(stop: threading.Event) -> None:
-    """Ctrl-C and SIGTERM end the loop after the execution at hand."""
+    """Ctrl-C and SIGTERM end the work after the execution at hand."""
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  the signal module's signature
         stop.set()

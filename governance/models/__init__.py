@@ -2,8 +2,11 @@
 
 from governance.models.action_type import ActionType
 from governance.models.agent import Agent
+from governance.models.allowed_host import AllowedHost
 from governance.models.canvas import Canvas
+from governance.models.credential import Credential
 from governance.models.decision import Decision
+from governance.models.device import Device, DeviceCommand
 from governance.models.execution import Execution, ExecutionStep
 from governance.models.grant import Ceiling, Grant
 from governance.models.ledger_entry import LedgerEntry
@@ -11,14 +14,19 @@ from governance.models.membership import Membership
 from governance.models.policy import PolicyRule, PolicyVersion
 from governance.models.proposal import Proposal, Review
 from governance.models.run import Run, Trigger
+from governance.models.workflow import Workflow
 from governance.models.workspace import Workspace
 
 __all__ = [
     "ActionType",
     "Agent",
+    "AllowedHost",
     "Canvas",
     "Ceiling",
+    "Credential",
     "Decision",
+    "Device",
+    "DeviceCommand",
     "Execution",
     "ExecutionStep",
     "Grant",
@@ -30,5 +38,6 @@ __all__ = [
     "Review",
     "Run",
     "Trigger",
+    "Workflow",
     "Workspace",
 ]

@@ -14,6 +14,8 @@ from governance.domain.words import Complexity, Effect, Mode, Reversibility
 from governance.models.base import Record, RecordQuerySet, one_of
 
 MAX_APPROVALS = 20
+MAX_ATTEMPTS = 20
+MAX_TIMEOUT = 3_600
 
 
 class ActionTypeQuerySet(RecordQuerySet["ActionType"]):
@@ -51,6 +53,16 @@ class ActionType(Record):
         default=1, validators=[MinValueValidator(1), MaxValueValidator(MAX_APPROVALS)]
     )
     expires_after = models.DurationField(default=datetime.timedelta(days=7))
+    max_attempts = models.PositiveSmallIntegerField(
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_ATTEMPTS)],
+        help_text="How often a local or keyed step is tried; an unkeyed one only ever once.",
+    )
+    timeout_seconds = models.PositiveIntegerField(
+        default=60,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_TIMEOUT)],
+        help_text="How long a handler may take.",
+    )
     enabled = models.BooleanField(default=True)
     system_only = models.BooleanField(
         default=False, editable=False, help_text="Filed by the system; agents may not ask for it."
@@ -69,6 +81,14 @@ class ActionType(Record):
             models.CheckConstraint(
                 condition=Q(required_approvals__gte=1, required_approvals__lte=MAX_APPROVALS),
                 name="action_type_approvals_1_to_20",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_attempts__gte=1, max_attempts__lte=MAX_ATTEMPTS),
+                name="action_type_attempts_1_to_20",
+            ),
+            models.CheckConstraint(
+                condition=Q(timeout_seconds__gte=1, timeout_seconds__lte=MAX_TIMEOUT),
+                name="action_type_timeout_1_to_3600",
             ),
             models.CheckConstraint(
                 condition=Q(expires_after__gt=datetime.timedelta()),

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from governance.domain import states
 from governance.domain.states import ExecutionState, StepState, WorkspaceState
@@ -25,19 +26,27 @@ from governance.models.proposal import Proposal
 from governance.models.run import Run
 
 EXECUTION_ENDED = frozenset({ExecutionState.DONE, ExecutionState.FAILED, ExecutionState.CANCELLED})
-STEP_ENDED = frozenset({StepState.DONE, StepState.FAILED, StepState.NOT_RUN})
+STEP_ENDED = frozenset({StepState.DONE, StepState.FAILED, StepState.SKIPPED, StepState.NOT_RUN})
 
 
 class ExecutionQuerySet(RecordQuerySet["Execution"]):
     """Reads."""
 
-    def ready_for_workers(self) -> ExecutionQuerySet:
-        """What a worker may claim, oldest first; a halted workspace's work waits."""
+    def ready_for_workers(self, *, now: datetime) -> ExecutionQuerySet:
+        """What a worker may claim, oldest first; a halted workspace's work waits.
+
+        What failed and will be tried again waits until its `not_before`.
+        """
         return self.filter(
+            Q(not_before__isnull=True) | Q(not_before__lte=now),
             state=ExecutionState.READY,
             mode=Mode.HANDLER,
             workspace__state=WorkspaceState.ACTIVE,
         ).order_by("created_at", "id")
+
+    def undelivered(self, *, now: datetime) -> ExecutionQuerySet:
+        """Ready for workers, and no worker came although its delivery is overdue; longest first."""
+        return self.ready_for_workers(now=now).filter(deliver_at__lte=now).order_by("deliver_at")
 
     def expired(self, *, now: datetime) -> ExecutionQuerySet:
         """Claimed, with a lease that ran out."""
@@ -57,6 +66,8 @@ class Execution(Stateful, Record):
 
     `execution` when the gate itself said so, `proposal` when people approved. The gate is asked
     again before anything is sent, and a stricter answer than this stops it.
+
+    `deliver_at`: while it is ready, when the sweeper asks the task engine to run it (again).
     """
 
     LIFECYCLE: ClassVar = states.EXECUTION
@@ -81,6 +92,8 @@ class Execution(Stateful, Record):
     fencing_token = models.PositiveIntegerField(default=0, editable=False)
     claimed_by = models.CharField(max_length=200, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(null=True, editable=False)
+    not_before = models.DateTimeField(null=True, editable=False)
+    deliver_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
     error = models.TextField(blank=True, editable=False)
 
@@ -99,6 +112,11 @@ class Execution(Stateful, Record):
                 fields=("workspace", "-created_at", "-id"),
                 condition=Q(state=ExecutionState.IN_DOUBT),
                 name="execution_in_doubt",
+            ),
+            models.Index(
+                fields=("deliver_at",),
+                condition=Q(state=ExecutionState.READY),
+                name="execution_deliveries",
             ),
             models.Index(
                 fields=("lease_expires_at",),
@@ -136,6 +154,9 @@ class ExecutionStep(Stateful, Record):
     action_type = models.CharField(max_length=100)
     effect = models.CharField(max_length=20, choices=Effect.choices)
     idempotency_key = models.CharField(max_length=100)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    max_attempts = models.PositiveSmallIntegerField(default=1, editable=False)
+    timeout_seconds = models.PositiveIntegerField(default=60, editable=False)
     state = models.CharField(
         max_length=20, choices=StepState.choices, default=states.STEP.initial, editable=False
     )

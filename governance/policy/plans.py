@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from governance.domain.errors import InvalidInput
 from governance.domain.values import Json, canonical_text, digest, parse_json, require_storable
+from governance.policy import references
 
 MAX_BYTES = 256_000
 """Largest plan accepted, in bytes."""
@@ -28,6 +29,7 @@ class _Step(BaseModel):
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
     action_type: Annotated[str, Field(min_length=1, max_length=100)]
     params: dict[str, Json]
+    when: Annotated[str, Field(min_length=1)] | None = None
 
 
 _STEPS = TypeAdapter(Annotated[list[_Step], Field(min_length=1, max_length=MAX_STEPS)])
@@ -35,15 +37,24 @@ _STEPS = TypeAdapter(Annotated[list[_Step], Field(min_length=1, max_length=MAX_S
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. `id` is unique in the plan: a lower-case name of at most 50 characters."""
+    """One step. `id` is unique in the plan: a lower-case name of at most 50 characters.
+
+    `params` may hold references to the outputs of earlier steps; `when` is a condition on them.
+    """
 
     id: str
     action_type: str
     params: dict[str, Json]
+    when: str | None = None
 
     def as_json(self) -> dict[str, Json]:
         """The step's canonical members."""
-        return {"id": self.id, "action_type": self.action_type, "params": self.params}
+        found: dict[str, Json] = {
+            "id": self.id,
+            "action_type": self.action_type,
+            "params": self.params,
+        }
+        return found if self.when is None else {**found, "when": self.when}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +77,9 @@ def single(action_type: str, params: dict[str, Json]) -> list[dict[str, Json]]:
 def parse(data: Json) -> Plan:
     """Validate and canonicalise a list of steps.
 
-    Raises InvalidInput for anything but 1..50 steps `{id, action_type, params}` with unique
-    ids, for more than 256,000 bytes, and for what has no canonical JSON form.
+    Raises InvalidInput for anything but 1..50 steps `{id, action_type, params, when?}` with
+    unique ids, for references that do not compile or name a step that does not come earlier,
+    for more than 256,000 bytes, and for what has no canonical JSON form.
     """
     require_storable(data, what="plan", max_bytes=MAX_BYTES)
     text = canonical_text(data, what="plan")
@@ -79,9 +91,18 @@ def parse(data: Json) -> Plan:
         found = _STEPS.validate_python(read_back)
     except ValidationError as error:
         raise InvalidInput(_first_problem(error)) from error
-    steps = tuple(Step(step.id, step.action_type, step.params) for step in found)
+    steps = tuple(Step(step.id, step.action_type, step.params, step.when) for step in found)
     _check(steps)
     return Plan(steps, text)
+
+
+def parse_step(data: Json) -> Step:
+    """Validate the form of one step by itself. Raises InvalidInput."""
+    try:
+        found = _Step.model_validate(data)
+    except ValidationError as error:
+        raise InvalidInput(_first_problem(error)) from error
+    return Step(found.id, found.action_type, found.params, found.when)
 
 
 def parse_text(text: str | bytes) -> Plan:
@@ -132,26 +153,21 @@ def _walk(path: str, old: Json, new: Json) -> Iterator[tuple[str, Json, Json]]:
 
 
 def _check(steps: tuple[Step, ...]) -> None:
-    seen: set[str] = set()
+    earlier: tuple[str, ...] = ()
     for step in steps:
-        if step.id in seen:
+        if step.id in earlier:
             raise InvalidInput(f"The plan has two steps with the id {step.id!r}; make ids unique.")
-        seen.add(step.id)
-        if _has_reference(step.params):
-            message = (
-                f"Step {step.id} refers to other outputs with $cel, which plans of this version "
-                "do not support; write the value itself."
-            )
-            raise InvalidInput(message)
-
-
-def _has_reference(value: Json) -> bool:
-    if isinstance(value, dict):
-        return "$cel" in value or any(_has_reference(child) for child in value.values())
-    return isinstance(value, list) and any(_has_reference(child) for child in value)
+        try:
+            if step.when is not None:
+                references.check(step.when, earlier=earlier, boolean=True)
+            for source in references.expressions(step.params):
+                references.check(source, earlier=earlier)
+        except InvalidInput as error:
+            raise InvalidInput(f"Step {step.id}: {error}.") from error
+        earlier = (*earlier, step.id)
 
 
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = "/".join(["plan", *(str(part) for part in problem["loc"])])
-    return f"{where}: {problem['msg']}. A step is {{id, action_type, params}}."
+    return f"{where}: {problem['msg']}. A step is {{id, action_type, params, when?}}."

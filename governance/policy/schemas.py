@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 
 import jsonschema_rs
 
 from governance.domain.errors import InvalidInput
 from governance.domain.values import Json, canonical_text, parse_json
+from governance.policy import redaction, references
 
 MAX_BYTES = 64_000
 """Largest schema accepted, in bytes of canonical JSON."""
 
 MAX_WORDS = 300
 """Longest part of a problem, in characters."""
+
+COMBINING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "contains", "uniqueItems"})
+"""Keywords whose verdict on a whole can depend on a part that nobody knows yet."""
 
 MAX_PROBLEMS = 5
 """How many problems one answer names; the rest are counted."""
@@ -81,20 +86,38 @@ def _inside(value: Json) -> list[Json]:
     return list(value) if isinstance(value, list) else []
 
 
-def problems(schema: Json, params: Json) -> tuple[str, ...]:
+def problems(schema: Json, params: Json, *, unresolved: bool = False) -> tuple[str, ...]:
     """What is wrong with `params` under `schema`; empty when they are valid.
 
-    A schema or params that cannot be read are a problem, never an exception.
+    A schema or params that cannot be read are a problem, never an exception. With
+    `unresolved`, references in the params stand for values nobody knows yet: what the schema
+    says about those is left to the time when they are known.
     """
     try:
         validator = _compile(canonical_text(schema, what="params_schema"))
-        found = [_sentence(error) for error in validator.iter_errors(params)]
+        unknown = references.paths(params) if unresolved else []
+        found = [
+            _sentence(error)
+            for error in validator.iter_errors(params)
+            if not _is_about_unknown(error, unknown)
+        ]
     except (InvalidInput, ValueError) as error:
         return (str(error),)
     shown = found[:MAX_PROBLEMS]
     if len(found) > MAX_PROBLEMS:
         shown.append(f"and {len(found) - MAX_PROBLEMS} more")
     return tuple(shown)
+
+
+def _is_about_unknown(
+    error: jsonschema_rs.ValidationError, unknown: list[tuple[str | int, ...]]
+) -> bool:
+    """Whether an error concerns a reference itself, or a choice that depends on one."""
+    at = tuple(error.instance_path)
+    inside = any(at[: len(path)] == path for path in unknown)
+    keyword = str(error.schema_path[-1]) if error.schema_path else ""
+    depends = keyword in COMBINING and any(path[: len(at)] == at for path in unknown)
+    return inside or depends
 
 
 def _sentence(error: jsonschema_rs.ValidationError) -> str:
@@ -105,6 +128,17 @@ def _sentence(error: jsonschema_rs.ValidationError) -> str:
 def _short(text: str) -> str:
     """Names and values come from agents, and the ledger keeps what is said here for ever."""
     return text if len(text) <= MAX_WORDS else f"{text[: MAX_WORDS - 3]}..."
+
+
+def _without_secrets(message: str) -> str:
+    """The message, which begins with the whole value it is about, as JSON."""
+    if message.startswith(("{", "[")):
+        try:
+            value, end = json.JSONDecoder().raw_decode(message)
+        except ValueError:
+            return "the value is not accepted here"
+        return canonical_text(redaction.clean(value)) + redaction.clean_text(message[end:])
+    return redaction.clean_text(message)
 
 
 def _no_fetching(uri: str) -> Json:

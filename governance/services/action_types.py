@@ -31,6 +31,8 @@ FIELDS = (
     "params_schema",
     "required_approvals",
     "expires_after",
+    "max_attempts",
+    "timeout_seconds",
     "enabled",
 )
 
@@ -49,6 +51,8 @@ class _Entry(BaseModel):
     effect: str
     params_schema: dict[str, Json]
     required_approvals: Annotated[int, Field(ge=1, le=20)] = 1
+    max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    timeout_seconds: Annotated[int, Field(ge=1, le=3_600)] = 60
     expires_after_hours: Annotated[float, Field(ge=1, le=8_784)] = 168
     enabled: bool = True
 
@@ -126,6 +130,7 @@ def install_builtin(*, workspace: Workspace, by: Actor) -> list[str]:
                 effect=spec.effect,
                 params_schema=spec.params_schema,
                 expires_after=spec.expires_after,
+                timeout_seconds=spec.timeout_seconds,
                 system_only=spec.system_only,
             )
             check(row)

@@ -14,7 +14,7 @@ from governance.domain.values import Json
 from governance.domain.words import Mode, Route
 from governance.models import Agent, Decision, Execution, Proposal, Run
 from governance.policy import plans
-from governance.services import clearing, executions, proposals
+from governance.services import clearing, executions, proposals, workflows
 from governance.services.clearing import Catalogue, Clearing
 from governance.services.executions import Claim
 from governance.services.proposals import Filing
@@ -56,7 +56,8 @@ def request(
     Raises InvalidInput for what is no plan at all, StaleState when the run is not running,
     NotAllowed, IdempotencyConflict.
     """
-    plan = plans.parse(plans.single(action_type, params))
+    steps = plans.single(action_type, params)
+    plan = plans.parse(workflows.expanded(steps, workspace=run.workspace))
     filing = Filing(plan, title, reasoning, idempotency_key=idempotency_key)
     filing.check()
     proposals.require_agent(run.agent, run=run, by=by)
@@ -74,7 +75,7 @@ def request(
             return _waiting(_file(filing, cleared, agent=agent, run=run, by=by))
         if cleared.route is Route.EXECUTION:
             return _execute(filing, cleared, agent=agent, run=run, by=by)
-        decision = gate.record(cleared.deciding, agent=agent, by=by, run=run)
+        decision = clearing.record(cleared, agent=agent, by=by, run=run)
     return Answer(cleared.route, cleared.deciding.verdict.reasons, decision)
 
 
@@ -138,7 +139,7 @@ def _execute(filing: Filing, cleared: Clearing, *, agent: Agent, run: Run, by: A
         if before is None:
             raise
         return before
-    decision = gate.record(cleared.deciding, agent=agent, by=by, run=run, execution=execution)
+    decision = clearing.record(cleared, agent=agent, by=by, run=run, execution=execution)
     claim = None
     if catalogue.mode is Mode.AGENT and settings.GOVERNANCE_EXECUTION_ENABLED:
         claim = executions.claim_at_once(execution=execution, by=by)

@@ -10,7 +10,7 @@ from governance.domain.actors import Actor
 from governance.domain.errors import InvalidInput
 from governance.domain.words import DecisionKind, Mode, Route, strictest
 from governance.gate import Answer
-from governance.models import ActionType, Agent, Execution, Proposal, Run
+from governance.models import ActionType, Agent, Decision, Execution, Proposal, Run
 from governance.models.policy import PolicyVersion
 from governance.policy import schemas
 from governance.policy.plans import Plan
@@ -79,7 +79,7 @@ def look_up(plan: Plan, *, agent: Agent, by_system: bool = False) -> Catalogue:
         found = ActionType.objects.keyed(step.action_type, workspace_id=agent.workspace_id)
         if found.system_only and not by_system:
             raise InvalidInput(f"Step {step.id}: {found.key} is reserved to the system.")
-        wrong = schemas.problems(found.params_schema, step.params)
+        wrong = schemas.problems(found.params_schema, step.params, unresolved=True)
         if wrong:
             raise InvalidInput(f"Step {step.id}: {'; '.join(wrong)}.")
         types.append(found)
@@ -102,6 +102,7 @@ def clear(plan: Plan, *, agent: Agent, run: Run | None, by_system: bool = False)
                 run=run,
                 step=step.id,
                 by_system=by_system,
+                unresolved=True,
             )
             for step in plan.steps
         )
@@ -116,16 +117,20 @@ def record(
     run: Run | None,
     proposal: Proposal | None = None,
     execution: Execution | None = None,
-) -> None:
-    """Write one Decision an answer."""
+) -> Decision:
+    """Write one Decision an answer; returns the deciding one."""
+    decisions = []
     for answer in clearing.answers:
         asked_to_start = answer.kind is DecisionKind.TRIGGER and run is not None
-        gate.record(
-            answer,
-            agent=agent,
-            by=by,
-            run=run,
-            trigger=run.trigger if asked_to_start and run else None,
-            proposal=proposal,
-            execution=execution,
+        decisions.append(
+            gate.record(
+                answer,
+                agent=agent,
+                by=by,
+                run=run,
+                trigger=run.trigger if asked_to_start and run else None,
+                proposal=proposal,
+                execution=execution,
+            )
         )
+    return decisions[clearing.answers.index(clearing.deciding)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import uuid
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from governance.domain.errors import (
     PlanChanged,
     StaleState,
 )
+from governance.domain.roles import Right
 from governance.domain.states import (
     ExecutionState,
     ProposalState,
@@ -29,13 +31,13 @@ from governance.domain.states import (
     WorkspaceState,
 )
 from governance.domain.values import Json, require_text
-from governance.domain.words import Mode, Route
-from governance.execution import claims, engine
-from governance.execution.engine import Outcome, Work
+from governance.domain.words import Effect, Mode, Route
+from governance.execution import claims, delivery, engine, steps
+from governance.execution.steps import Outcome, Work
 from governance.models import Agent, Execution, ExecutionStep, Proposal, Run
 from governance.policy import plans
 from governance.policy.plans import Plan
-from governance.services import clearing, runs
+from governance.services import clearing, memberships, runs
 from governance.services.clearing import Catalogue
 
 log = logging.getLogger(__name__)
@@ -85,6 +87,8 @@ def open_for(
         idempotency_key=idempotency_key,
         body_digest=body_digest,
     )
+    if catalogue.mode is Mode.HANDLER:
+        execution.deliver_at = delivery.deliver(execution.pk)
     lifecycle.begin(execution, by=by, data={"digest": digest, "steps": len(plan.steps)})
     ExecutionStep.objects.bulk_create(
         ExecutionStep(
@@ -94,6 +98,8 @@ def open_for(
             step=step.id,
             action_type=step.action_type,
             effect=found.effect,
+            max_attempts=1 if found.effect == Effect.UNKEYED else found.max_attempts,
+            timeout_seconds=found.timeout_seconds,
             idempotency_key=f"{execution.id}:{step.id}",
             state=ExecutionStep.LIFECYCLE.initial,
         )
@@ -160,41 +166,80 @@ def report(
                 "recorded, and a person will have to say what happened."
             )
         work = Work(row, by, _agent_lease(), settle)
-        steps = list(row.steps.order_by("position"))
-        for step in steps:
-            engine.record(step, Outcome(state, output, error), by=by)
-        engine.finish(work, steps)
+        rows = list(row.steps.order_by("position"))
+        for step in rows:
+            steps.record(step, Outcome(state, output, error), by=by)
+        engine.finish(work, rows)
     return row
+
+
+def run(*, execution_id: uuid.UUID, by: Actor) -> Execution | None:
+    """Claim this execution and carry it out; None when it is not ready, which is normal.
+
+    It may have been delivered twice, cancelled, put off for a retry, or halted with its workspace.
+    Raises LeaseLost when another worker took it over.
+    """
+    if not settings.GOVERNANCE_EXECUTION_ENABLED:
+        return None
+    return _carry_out(claims.claim_ready(execution_id, by=by, lease=_lease()), by=by)
 
 
 def run_next(*, by: Actor) -> Execution | None:
     """Claim the oldest ready execution and carry it out; None when there was nothing to do.
 
-    With GOVERNANCE_EXECUTION_ENABLED false there is never anything to do: it all waits.
+    With GOVERNANCE_EXECUTION_ENABLED false there is never anything to do: it all waits. Raises
+    LeaseLost when another worker took it over.
     """
     if not settings.GOVERNANCE_EXECUTION_ENABLED:
         return None
-    lease = datetime.timedelta(seconds=settings.GOVERNANCE_LEASE_SECONDS)
-    execution = claims.claim_next(by=by, lease=lease)
-    if execution is not None:
-        _carry_out(Work(execution, by, lease, settle))
-    return execution
+    return _carry_out(claims.claim_next(by=by, lease=_lease()), by=by)
 
 
-def _carry_out(work: Work) -> None:
+def redeliver() -> int:
+    """Ask the engine again to run what is ready and due and nobody picked up; returns how many."""
+    return delivery.redeliver() if settings.GOVERNANCE_EXECUTION_ENABLED else 0
+
+
+def _carry_out(execution: Execution | None, *, by: Actor) -> Execution | None:
     """Carry it out; what cannot be carried out at all fails, and does not stop the worker."""
+    if execution is None:
+        return None
+    work = Work(execution, by, _lease(), settle)
     try:
         engine.carry_out(work)
     except (LeaseLost, DatabaseError):
         raise  # another worker has it, or will have it when the lease runs out
     except Exception as error:
-        log.exception("Execution %s cannot be carried out", work.execution.pk)
+        log.exception("Execution %s cannot be carried out", execution.pk)
         engine.give_up(work, f"It cannot be carried out: {type(error).__name__}; see the log.")
+    return execution
 
 
 def sweep(*, by: Actor) -> dict[str, int]:
     """Settle what dead workers and silent agents left; counts by the state it went to."""
     return claims.sweep(by=by, on_finish=settle)
+
+
+def reconcile(*, execution: Execution, outcome: str, note: str, by: Actor) -> Execution:
+    """A person who looked says what became of an execution in doubt: `done` or `failed`.
+
+    The steps in doubt become what was found. An execution is done only when every step is, so
+    one whose later steps were not run is failed whatever was found. Raises StaleState when it
+    is not in doubt, InvalidInput, NotAllowed.
+    """
+    if outcome not in {StepState.DONE, StepState.FAILED}:
+        raise InvalidInput(f"The outcome must be done or failed, not {outcome!r}.")
+    require_text(note, what="note", max_length=MAX_ERROR, required=True)
+    with transaction.atomic():
+        memberships.require_person(by=by, workspace_id=execution.workspace_id, right=Right.DECIDE)
+        row = Execution.objects.locked(execution.pk)
+        if row.state != ExecutionState.IN_DOUBT:
+            raise StaleState(f"The execution is {row.state}; only one in doubt can be reconciled.")
+        found = f"{by.label} found: {note}"
+        for step in row.steps.filter(state=StepState.IN_DOUBT):
+            steps.record(step, Outcome(StepState(outcome), error=found), by=by)
+        engine.reconcile(row, by=by, found=found, on_finish=settle)
+    return row
 
 
 def cancel(*, execution: Execution, reason: str, by: Actor) -> None:
@@ -238,6 +283,10 @@ def _require_enabled() -> None:
         )
 
 
+def _lease() -> datetime.timedelta:
+    return datetime.timedelta(seconds=settings.GOVERNANCE_LEASE_SECONDS)
+
+
 def _require_own(execution: Execution, *, by: Actor) -> None:
     if by.kind is not ActorKind.AGENT or by.id != str(execution.agent_id):
         raise NotAllowed("Only the agent it was cleared for may claim or report an execution.")
@@ -247,22 +296,22 @@ def _require_own(execution: Execution, *, by: Actor) -> None:
 
 def _clear_and_send(execution: Execution, *, by: Actor) -> str:
     """Re-ask the gate; mark the steps sent, or fail the execution and return why."""
-    plan, steps = plans.parse_text(execution.plan), list(execution.steps.order_by("position"))
+    plan, rows = plans.parse_text(execution.plan), list(execution.steps.order_by("position"))
     now_cleared = clearing.clear(plan, agent=execution.agent, run=execution.run, by_system=True)
     if now_cleared.route.within(Route(execution.cleared_route)):
-        _send(steps, by=by)
+        _send(rows, by=by)
         return ""
     clearing.record(
         now_cleared, agent=execution.agent, by=by, run=execution.run, execution=execution
     )
     refusal = f"The gate now answers {now_cleared.sentence}. Nothing was sent."
-    engine.record(steps[0], Outcome(StepState.FAILED, error=refusal), by=by)
-    engine.finish(Work(execution, by, _agent_lease(), settle), steps)
+    steps.record(rows[0], Outcome(StepState.FAILED, error=refusal), by=by)
+    engine.finish(Work(execution, by, _agent_lease(), settle), rows)
     return refusal
 
 
-def _send(steps: list[ExecutionStep], *, by: Actor) -> None:
-    for step in steps:
+def _send(rows: list[ExecutionStep], *, by: Actor) -> None:
+    for step in rows:
         lifecycle.move(step, to=StepState.SENT, by=by, fields={"sent_at": timezone.now()})
 
 
@@ -273,7 +322,7 @@ def _reported(outcome: str, *, output: dict[str, Json] | None, error: str) -> St
     if output is not None and outcome == StepState.FAILED:
         raise InvalidInput("What failed has no output; put what is known into the error.")
     if outcome == StepState.DONE:
-        engine.check_output({} if output is None else output)
+        steps.check_output({} if output is None else output)
         return StepState.DONE
     if outcome == StepState.FAILED:
         return StepState.FAILED

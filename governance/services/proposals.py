@@ -24,7 +24,7 @@ from governance.gate import Answer
 from governance.models import Agent, Execution, Proposal, Run
 from governance.policy import plans
 from governance.policy.plans import Plan
-from governance.services import clearing, executions, memberships, runs
+from governance.services import clearing, executions, memberships, runs, workflows
 from governance.services.clearing import Catalogue, Clearing
 
 START_ACTION = "run_start"
@@ -83,6 +83,7 @@ def propose(
     written), NotAllowed, StaleState (the run is not running), and GateRefused when the gate
     answers training or denied (the decisions are kept).
     """
+    plan = workflows.expanded(plan, workspace=agent.workspace)
     filing = Filing(plans.parse(plan), title, reasoning, kind, idempotency_key)
     filing.check()
     require_agent(agent, run=run, by=by)

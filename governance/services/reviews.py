@@ -15,7 +15,7 @@ from governance.domain.words import ReviewVerdict, Route
 from governance.models import Agent, Membership, Proposal, Review
 from governance.policy import plans
 from governance.policy.plans import Plan
-from governance.services import clearing, executions, memberships, proposals
+from governance.services import clearing, executions, memberships, proposals, workflows
 from governance.services.clearing import Catalogue, Clearing
 
 MAX_COMMENT = 2_000
@@ -41,6 +41,8 @@ def approve(
     NotFound, NotAllowed.
     """
     require_text(comment, what="comment", max_length=MAX_COMMENT)
+    if edited_plan is not None:
+        edited_plan = workflows.expanded(edited_plan, workspace=proposal.workspace)
     edit = None if edited_plan is None else plans.parse(edited_plan)
     with transaction.atomic():
         row, user_id = _lock(proposal, digest=digest, by=by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -16,6 +17,9 @@ from governance.models import Agent, Decision, Proposal, Run, Trigger
 from governance.services import memberships, proposals, runs
 
 MAX_CONTEXT_BYTES = 64_000
+CHAIN = "agent_chain"
+"""The key in a trigger's context under which the system, and nobody else, writes which agents
+asked for this, the first one first: their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,14 @@ def fire(
     type: str,  # noqa: A002  the design's word
     by: Actor,
     context: dict[str, Json] | None = None,
+    chain: Sequence[str] | None = None,
 ) -> Started:
     """Ask the gate whether the agent may start, and do what it answers, in one transaction.
 
     execution: the run begins. supervision: it is queued until a supervisor is there.
     proposal: it is queued, and a proposal to start it waits for a person.
-    training, denied: there is no run. Raises InvalidInput, NotAllowed.
+    training, denied: there is no run. `chain`, from services only, is kept in the context under
+    CHAIN. Raises InvalidInput, NotAllowed.
     """
     if source not in TriggerSource.values:
         raise InvalidInput(
@@ -50,6 +56,9 @@ def fire(
     context = {} if context is None else context
     if not isinstance(context, dict):
         raise InvalidInput("The context must be a JSON object.")
+    if CHAIN in context:
+        raise InvalidInput(f"The context's key {CHAIN!r} is reserved to the system.")
+    context = context if chain is None else {**context, CHAIN: list(chain)}
     require_storable(context, what="context", max_bytes=MAX_CONTEXT_BYTES)
     with transaction.atomic():
         _require_may_fire(agent, by=by)
@@ -86,11 +95,18 @@ def _write(
         context=context,
         route=route,
     )
+    chain = {"chain": context[CHAIN]} if CHAIN in context else {}
     ledger.append(
         kind="trigger.fired",
         by=by,
         workspace_id=agent.workspace_id,
         subject_id=trigger.id,
-        data={"agent": str(agent.id), "source": source, "type": type_, "route": str(route)},
+        data={
+            "agent": str(agent.id),
+            "source": source,
+            "type": type_,
+            "route": str(route),
+            **chain,
+        },
     )
     return trigger

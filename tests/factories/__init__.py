@@ -6,6 +6,7 @@ in its first state, moved there: `approved(ProposalFactory())`, `paused(AgentFac
 
 from tests.factories.agents import AgentFactory, CeilingFactory, GrantFactory
 from tests.factories.catalogue import ActionTypeFactory, make_spec, registered_handler
+from tests.factories.devices import DeviceCommandFactory, DeviceFactory, RegistrationFactory
 from tests.factories.house import House
 from tests.factories.moves import (
     abandoned,
@@ -28,6 +29,7 @@ from tests.factories.moves import (
     revoked,
     run_worker,
 )
+from tests.factories.outside import AllowedHostFactory, CredentialFactory
 from tests.factories.people import (
     BY_SYSTEM,
     PASSWORD,
@@ -52,9 +54,13 @@ __all__ = [
     "PASSWORD",
     "ActionTypeFactory",
     "AgentFactory",
+    "AllowedHostFactory",
     "CanvasFactory",
     "CeilingFactory",
+    "CredentialFactory",
     "DecisionFactory",
+    "DeviceCommandFactory",
+    "DeviceFactory",
     "EmptyWorkspaceFactory",
     "ExecutionFactory",
     "ExecutionStepFactory",
@@ -65,6 +71,7 @@ __all__ = [
     "PolicyVersionFactory",
     "ProposalFactory",
     "QueuedRunFactory",
+    "RegistrationFactory",
     "ReviewFactory",
     "RunFactory",
     "TriggerFactory",

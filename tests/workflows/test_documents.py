@@ -8,15 +8,26 @@ import json
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 
 from governance.execution import registry
-from governance.models import ActionType, Execution, Proposal
+from governance.models import ActionType, Canvas, Execution, Proposal
 from governance.policy.conditions import Condition
-from governance.services import action_types, demos, people, reviews
+from governance.services import (
+    action_types,
+    agent_runs,
+    agents,
+    allowed_hosts,
+    demos,
+    people,
+    reviews,
+)
+from tests.agents import serving
 
 ROOT = Path(settings.BASE_DIR)
 
@@ -77,6 +88,52 @@ def test_the_documented_catalogue_loads(demo):
         workspace=demo.workspace, entries=json.loads(catalogue), by=demo.person
     )
     assert loaded["created"] == ["refund_issue"]
+
+
+def test_the_documented_program_runs(demo, monkeypatch):
+    program, _server = blocks("docs/runtimes.md", "python")
+    module = types.ModuleType("documented_greeting")
+    exec(compile(program, "documented", "exec"), module.__dict__)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    agent = agents.register(
+        workspace=demo.workspace,
+        name="greeter",
+        owner=people.named(demo.person.label),
+        maturity="intern",
+        module_path=module.__name__,
+        class_name="Greeter",
+        by=demo.person,
+    )
+    ran = agent_runs.execute(agent=agent, instruction="Good morning", by=demo.person)
+    canvas = Canvas.objects.get()
+    assert (ran.ending.outcome, ran.ending.output) == ("succeeded", {"canvas": str(canvas.id)})
+    assert canvas.content == {"markdown": "*Good morning*"}
+
+
+def test_the_documented_endpoint_is_run_over_http(demo):
+    _program, source = blocks("docs/runtimes.md", "python")
+    names: dict[str, Any] = {"__name__": "documented"}
+    exec(compile(source, "documented", "exec"), names)
+    quiet = type("Quiet", (names["Greeter"],), {"log_message": lambda self, *args: None})
+    with serving(quiet) as port:
+        allowed_hosts.add(
+            workspace=demo.workspace,
+            host="127.0.0.1",
+            port=port,
+            allow_private=True,
+            by=demo.person,
+        )
+        agent = agents.register(
+            workspace=demo.workspace,
+            name="greeter",
+            owner=people.named(demo.person.label),
+            maturity="intern",
+            configuration={"endpoint": f"http://127.0.0.1:{port}/"},
+            by=demo.person,
+        )
+        ran = agent_runs.execute(agent=agent, instruction="Good morning", by=demo.person)
+    assert ran.ending.outcome == "succeeded"
+    assert ran.ending.output["canvas"] == str(Canvas.objects.get().id)
 
 
 def test_every_documented_condition_compiles():

@@ -8,19 +8,24 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
+from django.utils import timezone
 
 from governance.domain.errors import ExecutionDisabled
 from governance.management.command import GovernanceCommand
 from governance.management.working import Worker, stop_on_signals
 from governance.models import Execution
 
+ENDED = ("done", "failed", "in_doubt", "lost")
+SWEPT = ("swept_to_ready", "swept_to_in_doubt", "proposals_expired", "delivered_again")
+
 
 class Command(GovernanceCommand):
     """One worker; start as many as you like."""
 
     help = (
-        "Carry out executions until stopped (Ctrl-C or SIGTERM ends it after the execution at "
-        "hand), or with --drain until nothing is ready."
+        "Carry out what the task engine delivers, and sweep, until stopped (Ctrl-C or SIGTERM "
+        "ends it after the execution at hand). With --drain, carry out what is ready, without "
+        "the engine, and stop."
     )
     example = "manage.py worker --drain"
     needs_workspace = False
@@ -31,25 +36,22 @@ class Command(GovernanceCommand):
         parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
 
     def run(self, **options: Any) -> dict[str, Any]:
-        """Work; returns how many executions ended in each state."""
+        """Work; returns what was swept, and with --drain how many ended in each state."""
         stop = threading.Event()
         if threading.current_thread() is threading.main_thread():
             stop_on_signals(stop)
         worker = Worker(stop=stop, parent=options["parent"])
-        if options["drain"]:
-            worker.drain()
-            self._require_drained()
-        else:
+        if not options["drain"]:
             worker.run()
-        return {name: worker.counts[name] for name in ("done", "failed", "in_doubt", "lost")} | {
-            name: worker.counts[name]
-            for name in ("swept_to_ready", "swept_to_in_doubt", "proposals_expired")
-        }
+            return {name: worker.counts[name] for name in SWEPT}
+        worker.drain()
+        self._require_drained()
+        return {name: worker.counts[name] for name in (*ENDED, *SWEPT)}
 
     def _require_drained(self) -> None:
         """Waiting because it is switched off is not drained, and must not look like it."""
         if not settings.GOVERNANCE_EXECUTION_ENABLED:
-            waiting = Execution.objects.ready_for_workers().count()
+            waiting = Execution.objects.ready_for_workers(now=timezone.now()).count()
             raise ExecutionDisabled(
                 f"Execution is switched off (GOVERNANCE_EXECUTION_ENABLED=false); {waiting} "
                 "executions wait."

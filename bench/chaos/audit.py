@@ -1,0 +1,100 @@
+"""The reckoning: every execution against what its effects really were."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bench.chaos.far_side import FarSide
+from bench.chaos.handlers import NOTED
+from bench.chaos.world import Job
+from governance.models import Execution, ExecutionStep, LedgerEntry
+
+ENDINGS = ("execution.done", "execution.failed", "execution.in_doubt")
+
+
+@dataclass
+class Verdict:
+    """`lost`: not ended, or done without its effect. `doubts`: unkeyed steps a person must settle.
+
+    `wrong`: anything else that must not be, such as a failure, or a doubt about what is keyed.
+    """
+
+    executions: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    lost: list[str] = field(default_factory=list)
+    doubled: dict[str, list[str]] = field(
+        default_factory=lambda: {"local": [], "keyed": [], "unkeyed": []}
+    )
+    doubts: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    sent_again: int = 0
+
+    @property
+    def clean(self) -> bool:
+        return not (self.lost or self.wrong or any(self.doubled.values()))
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "executions": self.executions,
+            "states": dict(self.states),
+            "lost": self.lost,
+            "doubled": self.doubled,
+            "unkeyed_in_doubt": self.doubts,
+            "keyed_sent_again": self.sent_again,
+            "wrong": self.wrong,
+        }
+
+
+def audit(jobs: Sequence[Job], far_side: FarSide) -> Verdict:
+    """Compare rows, ledger and far side."""
+    verdict = Verdict(executions=len(jobs))
+    states = dict(Execution.objects.values_list("id", "state"))
+    steps: dict[str, str] = {
+        f"{execution}:{action}": state
+        for execution, action, state in ExecutionStep.objects.values_list(
+            "execution_id", "action_type", "state"
+        )
+    }
+    effects = {
+        "local": _notes(),
+        "keyed": far_side.keyed,
+        "unkeyed": far_side.unkeyed,
+    }
+    endings = Counter(
+        LedgerEntry.objects.filter(kind__in=ENDINGS).values_list("subject_id", flat=True)
+    )
+    for job in jobs:
+        state = states[job.execution.id]
+        verdict.states[state] += 1
+        for effect, ref in job.refs.items():
+            step = steps[f"{job.execution.id}:chaos_{effect}"]
+            _judge(verdict, effect, ref, step=step, count=effects[effect][ref])
+            if effect == "keyed":
+                verdict.sent_again += max(0, far_side.calls[ref] - 1)
+        if state not in {"done", "in_doubt"}:
+            name = "lost" if state in {"ready", "claimed"} else "wrong"
+            getattr(verdict, name).append(f"execution {job.number} ({job.kind}) is {state}")
+        if state in {"done", "in_doubt"} and endings[job.execution.id] != 1:
+            verdict.wrong.append(f"execution {job.number} ended {endings[job.execution.id]} times")
+    return verdict
+
+
+def _judge(verdict: Verdict, effect: str, ref: str, *, step: str, count: int) -> None:
+    if count > 1:
+        verdict.doubled[effect].append(f"{ref}: {count} times")
+    if step == "done" and count == 0:
+        verdict.lost.append(f"{ref} is done without its effect")
+    if step == "in_doubt":
+        (verdict.doubts if effect == "unkeyed" else verdict.wrong).append(
+            f"{ref}: in doubt, sent {count} times"
+        )
+    if step not in {"done", "in_doubt", "sent"} and count:
+        verdict.wrong.append(f"{ref} is {step}, and took effect")
+
+
+def _notes() -> Counter[str]:
+    return Counter(
+        entry.data["data"]["ref"] for entry in LedgerEntry.objects.filter(kind=NOTED).iterator()
+    )

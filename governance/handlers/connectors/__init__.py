@@ -1,0 +1,1 @@
+"""Connectors: the ways integration_connect reaches something outside, one per file."""

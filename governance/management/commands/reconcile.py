@@ -1,0 +1,57 @@
+"""reconcile: say what became of an execution in doubt."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from governance.domain.errors import InvalidInput, NotFound
+from governance.management.command import GovernanceCommand, workspace_of
+from governance.models import Execution
+from governance.services import executions, memberships, people
+
+
+class Command(GovernanceCommand):
+    """One person's finding."""
+
+    help = (
+        "Say what became of an execution in doubt, after looking at the far side. An execution is "
+        "done only when every step of it is."
+    )
+    example = (
+        "manage.py reconcile 01a2... --outcome done --by alex --note 'It is on the statement.'"
+    )
+
+    def options(self, parser: CommandParser) -> None:
+        """Which, what, by whom, and how they know."""
+        parser.add_argument("execution", help="its id")
+        parser.add_argument("--outcome", required=True, choices=("done", "failed"))
+        parser.add_argument("--by", required=True, help="the user who looked")
+        parser.add_argument("--note", required=True, help="what was found, and where")
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        """Settle it."""
+        row = executions.reconcile(
+            execution=_execution(options),
+            outcome=options["outcome"],
+            note=options["note"],
+            by=memberships.person(people.named(options["by"])),
+        )
+        return {
+            "execution": str(row.id),
+            "state": row.state,
+            "steps": {step.step: step.state for step in row.steps.order_by("position")},
+        }
+
+
+def _execution(options: dict[str, Any]) -> Execution:
+    try:
+        key = uuid.UUID(options["execution"])
+    except ValueError as error:
+        raise InvalidInput(f"{options['execution']!r} is not the id of an execution.") from error
+    found = Execution.objects.of(workspace_of(options).id).filter(pk=key).first()
+    if found is None:
+        raise NotFound(f"There is no execution {key} here.")
+    return found

@@ -1,0 +1,175 @@
+"""Redaction: what must not be read in stored inputs, outputs, errors, logs and pages is masked.
+
+Two ways, used together: the secrets that were revealed for a step are masked wherever they turn up,
+and what looks like a secret by its name or form is masked although nobody named it.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterable
+
+from governance.domain.values import Json
+
+MASK = "[redacted]"
+
+SHORTEST = 4
+"""Secrets shorter than this cannot be masked without masking everything; they are not accepted."""
+
+SECRET_HEADERS = frozenset(
+    {
+        "authorization",
+        "cookie",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "set-cookie",
+        "x-access-token",
+        "x-amz-security-token",
+        "x-api-key",
+        "x-auth-token",
+        "x-csrf-token",
+        "x-goog-api-key",
+        "x-vault-token",
+    }
+)
+
+SECRET_NAMES = SECRET_HEADERS | frozenset(
+    {
+        "access_token",
+        "accesstoken",
+        "api-key",
+        "api_key",
+        "apikey",
+        "auth_token",
+        "bearer",
+        "client_secret",
+        "clientsecret",
+        "id_token",
+        "passwd",
+        "password",
+        "private_key",
+        "pwd",
+        "refresh_token",
+        "refreshtoken",
+        "secret",
+        "secret_key",
+        "session_token",
+        "sessionid",
+        "sig",
+        "signature",
+        "token",
+    }
+)
+"""Names, in lower case, whose text is a secret: exact, so that `tokens` or `token_count` is not."""
+
+REFERENCES = frozenset({"$secret", "$cel"})
+
+_QUERY = re.compile(
+    r"(?P<name>[?&;#](?:"
+    + "|".join(re.escape(name) for name in sorted(SECRET_NAMES))
+    + r")=)[^&;#\s\"'<>]+",
+    re.IGNORECASE,
+)
+_USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{1,20}://)[^/?#\s@\"'<>]+@", re.IGNORECASE)
+_SCHEMES = re.compile(r"\b(?P<scheme>bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE)
+_UNRESERVED = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
+
+
+def redact(value: Json, secrets: Iterable[str]) -> Json:
+    """The JSON value with these secrets masked in every text and key, however they are escaped.
+
+    As they are, percent-encoded, in JSON, in HTML and in base64. What the far side made of a
+    secret in other ways is not recognised.
+    """
+    forms = sorted(
+        {form for secret in secrets if secret for form in _forms(secret)}, key=len, reverse=True
+    )
+    return _masked(value, forms) if forms else value
+
+
+def clean(value: Json) -> Json:
+    """The JSON value without what looks like a secret: by the name of a member, or by its form."""
+    if isinstance(value, dict):
+        return {clean_text(key): _member(key, child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [clean(child) for child in value]
+    return clean_text(value) if isinstance(value, str) else value
+
+
+def clean_text(text: str) -> str:
+    """Text without `?token=...`, `user:password@` in URLs, and `Bearer ...`."""
+    text = _QUERY.sub(rf"\g<name>{MASK}", text)
+    text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
+    return _SCHEMES.sub(rf"\g<scheme> {MASK}", text)
+
+
+def clean_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers by their names in lower case, repeated ones joined, secret ones masked."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        shown = MASK if key in SECRET_HEADERS else clean_text(value)
+        found[key] = f"{found[key]}, {shown}" if key in found and shown != MASK else shown
+    return found
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a member of this name holds a secret."""
+    return name.lower() in SECRET_NAMES
+
+
+def _member(name: str, value: Json) -> Json:
+    """A member that names a secret keeps its place and loses its text; a reference is no secret."""
+    if not is_secret_name(name):
+        return clean(value)
+    if isinstance(value, dict) and len(value) == 1 and REFERENCES & value.keys():
+        return value
+    if isinstance(value, str):
+        return MASK if value else value
+    if isinstance(value, list):
+        return [_member(name, child) for child in value]
+    return clean(value)
+
+
+def _masked(value: Json, forms: list[str]) -> Json:
+    if isinstance(value, str):
+        for form in forms:
+            value = value.replace(form, MASK)
+        return value
+    if isinstance(value, dict):
+        return {_masked(key, forms): _masked(child, forms) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_masked(child, forms) for child in value]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return MASK if str(value) in forms else value
+    return value
+
+
+def _forms(secret: str) -> set[str]:
+    """How a secret can stand in a text."""
+    data = secret.encode()
+    percent = "".join(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in data)
+    found = {
+        secret,
+        percent,
+        percent.lower(),
+        percent.replace("%20", "+"),
+        html.escape(secret),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+    }
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        # Whatever stands before it in the same base64 shifts it: the middle shows in three ways.
+        for shift in range(3):
+            found.add(_inside(encode(b"\0" * shift + data).decode(), shift))
+    return {form for form in found if len(form) >= SHORTEST}
+
+
+def _inside(encoded: str, shift: int) -> str:
+    """The part of a base64 text that does not depend on what stands around it."""
+    bare = encoded.rstrip("=")
+    end = len(bare) - 1 if len(bare) % 4 else len(bare)
+    return bare[(0, 2, 3)[shift] : end]

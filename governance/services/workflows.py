@@ -1,0 +1,113 @@
+"""Workflows: write a new version; put stored plans in the place of the steps that trigger them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from governance import ledger
+from governance.domain.actors import Actor
+from governance.domain.errors import InvalidInput
+from governance.domain.roles import Right
+from governance.domain.values import Json, canonical_text, digest
+from governance.models import ActionType, Workflow, Workspace
+from governance.policy import expansion, plans, schemas
+from governance.services import memberships
+from governance.services.validation import cleaned
+
+
+def define(
+    *,
+    workspace: Workspace,
+    name: str,
+    title: str,
+    plan: Json,
+    params_schema: dict[str, Json],
+    by: Actor,
+) -> Workflow:
+    """Write the next version of a workflow. Versions never change.
+
+    `plan` is a plan whose params may hold `{"$param": "name"}`; every name must be a property of
+    `params_schema`. It may not trigger a workflow itself. Raises InvalidInput, NotAllowed.
+    """
+    schemas.check_schema(params_schema)
+    text = canonical_text(plan, what="plan")
+    parsed = plans.parse(plan)
+    if any(step.action_type == expansion.ACTION for step in parsed.steps):
+        raise InvalidInput("A workflow cannot trigger a workflow; write its steps out.")
+    _check_names(parsed, params_schema)
+    with transaction.atomic():
+        memberships.require(by=by, workspace_id=workspace.id, right=Right.GOVERN)
+        Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)  # one at a time
+        _check_types(parsed, workspace)
+        versions = Workflow.objects.of(workspace.id).filter(name=name)
+        last = versions.aggregate(last=Max("number"))["last"] or 0
+        workflow = Workflow(
+            workspace=workspace,
+            name=name,
+            number=last + 1,
+            title=title,
+            params_schema=params_schema,
+            plan=text,
+        )
+        cleaned(workflow)
+        workflow.save()
+        ledger.append(
+            kind="workflow.defined",
+            by=by,
+            workspace_id=workspace.id,
+            subject_id=workflow.id,
+            data={"name": name, "number": workflow.number, "plan": digest(plan)},
+        )
+    return workflow
+
+
+def expanded(plan: Json, *, workspace: Workspace) -> Json:
+    """The plan with the newest version of every workflow it triggers written out in its place.
+
+    Raises NotFound for an unknown workflow, InvalidInput for params its schema refuses.
+    """
+    if not isinstance(plan, list) or not any(_triggers(step) for step in plan):
+        return plan
+    written: list[Json] = []
+    for step in plan:
+        written += _expand(step, workspace) if _triggers(step) else [step]
+    return written
+
+
+def _triggers(step: Json) -> bool:
+    return isinstance(step, dict) and step.get("action_type") == expansion.ACTION
+
+
+def _expand(step: dict[str, Any], workspace: Workspace) -> list[dict[str, Json]]:
+    outer = plans.parse_step(step)
+    ActionType.objects.keyed(expansion.ACTION, workspace_id=workspace.id)
+    name, given = outer.params.get("workflow"), outer.params.get("params", {})
+    if not isinstance(name, str) or not isinstance(given, dict):
+        raise InvalidInput(
+            f'Step {outer.id}: write {{"workflow": "its name", "params": {{...}}}} to trigger one.'
+        )
+    workflow = Workflow.objects.newest(name, workspace_id=workspace.id)
+    wrong = schemas.problems(workflow.params_schema, given, unresolved=True)
+    if wrong:
+        raise InvalidInput(f"Step {outer.id}, workflow {name}: {'; '.join(wrong)}.")
+    try:
+        return expansion.expand(outer.as_json(), json.loads(workflow.plan))
+    except InvalidInput as error:
+        raise InvalidInput(f"Step {outer.id}, workflow {name}: {error}.") from error
+
+
+def _check_names(plan: plans.Plan, params_schema: dict[str, Json]) -> None:
+    used = expansion.parameters([step.params for step in plan.steps])
+    required = set(params_schema.get("required", ()))
+    if used - required:
+        names = ", ".join(sorted(used - required))
+        raise InvalidInput(f"The plan uses params that its schema does not require: {names}.")
+
+
+def _check_types(plan: plans.Plan, workspace: Workspace) -> None:
+    for step in plan.steps:
+        ActionType.objects.keyed(step.action_type, workspace_id=workspace.id)

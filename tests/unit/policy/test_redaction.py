@@ -1,0 +1,133 @@
+"""What is masked, and what is not: tables written by hand."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from governance.policy import references
+from governance.policy.redaction import MASK, clean, clean_headers, clean_text, redact
+from governance.policy.schemas import problems
+
+SECRET = 'p&ss "wörd"/1'
+
+FORMS = [
+    SECRET,
+    f"before {SECRET} after",
+    "p%26ss%20%22w%C3%B6rd%22%2F1",
+    "p%26ss+%22w%C3%B6rd%22%2F1",
+    "p%26ss%20%22w%c3%b6rd%22%2f1",
+    "p&amp;ss &quot;wörd&quot;/1",
+    'p&ss \\"wörd\\"/1',
+    'p&ss \\"w\\u00f6rd\\"/1',
+    base64.b64encode(SECRET.encode()).decode(),
+    base64.urlsafe_b64encode(SECRET.encode()).decode(),
+    base64.b64encode(f"user:{SECRET}".encode()).decode(),
+    base64.b64encode(f"us:{SECRET}:more".encode()).decode(),
+    base64.b64encode(f"u:{SECRET}".encode()).decode(),
+]
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_a_revealed_secret_is_masked_however_it_is_escaped(text):
+    shown = redact({"deep": [{"text": text}]}, [SECRET])["deep"][0]["text"]
+    assert MASK in shown
+    assert "rd" not in shown.replace(MASK, "")
+
+
+def test_a_secret_is_masked_in_keys_and_numbers_too():
+    assert redact({"k-12345": 12345, "n": 1234}, ["12345"]) == {f"k-{MASK}": MASK, "n": 1234}
+
+
+def test_of_two_secrets_the_longer_is_masked_whole():
+    assert redact("abcdefgh", ["abcd", "abcdefgh"]) == MASK
+
+
+def test_without_secrets_nothing_is_masked():
+    value = {"a": [1, True, None, "text"], "b": 1.5}
+    assert redact(value, []) == value
+    assert redact(value, [""]) == value
+    assert redact({"yes": True, "no": None}, ["True", "None"]) == {"yes": True, "no": None}
+
+
+TEXTS = [
+    ("https://x.test/?token=abc", f"https://x.test/?token={MASK}"),
+    ("https://x.test/?a=1&api_key=abc&b=2", f"https://x.test/?a=1&api_key={MASK}&b=2"),
+    ("https://x.test/?Access_Token=abc#d", f"https://x.test/?Access_Token={MASK}#d"),
+    ("https://x.test/#access_token=abc", f"https://x.test/#access_token={MASK}"),
+    ("https://user:pass@x.test/", f"https://{MASK}@x.test/"),
+    ("postgres://u:p@db/x", f"postgres://{MASK}@db/x"),
+    ("Authorization: Bearer abcdefgh12", f"Authorization: Bearer {MASK}"),
+    ("basic dXNlcjpwYXNz", f"basic {MASK}"),
+    # what is none
+    ("https://x.test/?tokens=3&page=2", "https://x.test/?tokens=3&page=2"),
+    ("the bearer of news", "the bearer of news"),
+    ("mail me: somebody@example.com", "mail me: somebody@example.com"),
+    ("a basic idea", "a basic idea"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), TEXTS)
+def test_what_looks_like_a_secret_is_masked_in_text(text, shown):
+    assert clean_text(text) == shown
+
+
+MEMBERS = [
+    ({"password": "x"}, {"password": MASK}),
+    ({"Authorization": "x"}, {"Authorization": MASK}),
+    ({"headers": {"Set-Cookie": ["a=1", "b=2"]}}, {"headers": {"Set-Cookie": [MASK, MASK]}}),
+    ({"api_key": "x", "apikey": "y"}, {"api_key": MASK, "apikey": MASK}),
+    ({"password": {"$secret": "mail"}}, {"password": {"$secret": "mail"}}),
+    ({"token": {"$cel": "steps.a.output.b"}}, {"token": {"$cel": "steps.a.output.b"}}),
+    ({"token": ""}, {"token": ""}),
+    (
+        {"token": 12, "secret": None, "signature": True},
+        {"token": 12, "secret": None, "signature": True},
+    ),
+    ({"secret": {"password": "x", "name": "y"}}, {"secret": {"password": MASK, "name": "y"}}),
+    ({"tokens": "3", "password_hint": "dog"}, {"tokens": "3", "password_hint": "dog"}),
+    ([{"url": "https://x.test/?sig=abc"}], [{"url": f"https://x.test/?sig={MASK}"}]),
+]
+
+
+@pytest.mark.parametrize(("value", "shown"), MEMBERS)
+def test_members_named_for_secrets_lose_their_text(value, shown):
+    assert clean(value) == shown
+
+
+def test_headers_are_joined_and_secret_ones_masked():
+    headers = [
+        ("Set-Cookie", "a=1"),
+        ("SET-COOKIE", "b=2"),
+        ("Vary", "Accept"),
+        ("vary", "Cookie"),
+        ("Location", "https://x.test/?token=abc"),
+        ("X-Api-Key", "abc"),
+    ]
+    assert clean_headers(headers) == {
+        "set-cookie": MASK,
+        "vary": "Accept, Cookie",
+        "location": f"https://x.test/?token={MASK}",
+        "x-api-key": MASK,
+    }
+
+
+def test_a_schemas_problem_does_not_quote_the_secret_it_found():
+    schema = {
+        "type": "object",
+        "properties": {"password": {"type": "object"}, "url": {"type": "integer"}},
+    }
+    found = problems(schema, {"password": "hunter2", "url": "https://x.test/?token=hunter2"})
+    assert len(found) == 2
+    assert "hunter2" not in " ".join(found)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["steps.a.output.sent", "{'$secret': 'mail'}", "[{'x': {'$secret': 'mail'}}]"],
+)
+def test_an_answer_cannot_name_a_credential(source):
+    outputs = {"a": {"state": "done", "output": {"sent": {"deep": [{"$secret": "mail"}]}}}}
+    with pytest.raises(references.InvalidInput, match="named in the plan itself"):
+        references.resolve({"json": {"$cel": source}}, outputs)
