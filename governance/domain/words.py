@@ -131,6 +131,7 @@ class CanvasKind(TextChoices):
     SHEET = "sheet", "Sheet"
     FORM = "form", "Form"
     MARKDOWN = "markdown", "Markdown"
+    ORCHESTRATION = "orchestration", "Orchestration"
 
 
 class HostUse(TextChoices):

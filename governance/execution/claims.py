@@ -23,7 +23,7 @@ OnFinish = Callable[[Execution, Actor], None]
 
 SILENCE = "The lease ran out before an outcome was reported."
 
-MAX_CLAIMS = 20
+MAX_LAPSES = 20
 """After this many claims whose holders died, an execution is not handed out again."""
 
 CANDIDATES = 20
@@ -40,6 +40,8 @@ def claim(*, execution: Execution, by: Actor, lease: datetime.timedelta) -> None
             "fencing_token": execution.fencing_token + 1,
             "claimed_by": str(by)[:200],
             "lease_expires_at": timezone.now() + lease,
+            "not_before": None,
+            "waiting_for": None,
         },
         where={"fencing_token": execution.fencing_token},
         data={"fencing_token": execution.fencing_token + 1},
@@ -94,7 +96,7 @@ def sweep(*, by: Actor, on_finish: OnFinish) -> dict[str, int]:
 
     Nothing sent, or nothing that could be doubled by sending it again: ready once more.
     Anything else may have taken effect, and only a person can find out: in doubt. So is what
-    has cost MAX_CLAIMS workers their lives.
+    has cost MAX_LAPSES workers their lives.
     """
     now = timezone.now()
     swept = {"ready": 0, "in_doubt": 0}
@@ -113,17 +115,18 @@ def _settle_expired(
 ) -> str:
     rows = list(execution.steps.order_by("position"))
     sent = [row for row in rows if row.state == StepState.SENT]
-    worn_out = execution.fencing_token >= MAX_CLAIMS
+    lapses = execution.lapses + 1
+    worn_out = lapses >= MAX_LAPSES
     unrepeatable = any(step.effect == Effect.UNKEYED for step in sent)
     doubtful = execution.mode == Mode.AGENT or unrepeatable or worn_out
     to = ExecutionState.IN_DOUBT if doubtful else ExecutionState.READY
-    changes: dict[str, Any] = {"lease_expires_at": None}
+    changes: dict[str, Any] = {"lease_expires_at": None, "lapses": lapses}
     if not doubtful:
         changes["deliver_at"] = delivery.deliver(execution.pk)
     elif sent:
         changes["error"] = f"step {sent[0].step}: {SILENCE}"
     elif worn_out:
-        changes["error"] = f"{MAX_CLAIMS} workers died while they held it; a person has to look."
+        changes["error"] = f"{lapses} workers died while they held it; a person has to look."
     lifecycle.move(
         execution,
         to=to,

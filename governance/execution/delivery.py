@@ -46,6 +46,20 @@ def enqueue(execution_id: uuid.UUID) -> bool:
     return True
 
 
+def wake(subject_id: uuid.UUID) -> int:
+    """Let go on what waits for this row, once this transaction has committed; returns how many.
+
+    Needs the transaction that changed the row, and its lock (see `ActionWaits`).
+    """
+    waiting = Execution.objects.waiting_for(subject_id).values_list("pk", flat=True)
+    return sum(
+        Execution.objects.waiting_for(subject_id)
+        .filter(pk=pk)
+        .update(waiting_for=None, not_before=None, deliver_at=deliver(pk))
+        for pk in list(waiting)
+    )
+
+
 def redeliver() -> int:
     """Deliver what is ready, due, and was not picked up in time; returns how many.
 

@@ -27,6 +27,20 @@ class ActionInDoubt(Exception):
     """
 
 
+class ActionWaits(Exception):
+    """A handler with a local effect raises this when it can only go on once somebody has acted.
+
+    What it did is rolled back, and it is called again when `delivery.wake(subject)` says that the
+    row it waits for has changed, or at `until`: by then it has to end, one way or the other. It
+    must hold that row's lock when it raises, and whoever changes the row when they wake it, or a
+    change could pass between the two unseen.
+    """
+
+    def __init__(self, why: str, *, subject: uuid.UUID, until: datetime.datetime) -> None:
+        super().__init__(why)
+        self.subject, self.until = subject, until
+
+
 @dataclass(frozen=True, slots=True)
 class StepContext:
     """Which step a handler is carrying out. `idempotency_key` is the same on every attempt."""

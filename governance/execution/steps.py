@@ -19,7 +19,7 @@ from governance.execution import claims, failpoints, registry
 from governance.execution.claims import OnFinish
 from governance.execution.deadline import DeadlineExceeded, deadline
 from governance.execution.heartbeat import Heartbeat
-from governance.execution.registry import ActionFailed, ActionInDoubt, StepContext
+from governance.execution.registry import ActionFailed, ActionInDoubt, ActionWaits, StepContext
 from governance.models import Execution, ExecutionStep
 from governance.policy import plans, references
 from governance.policy.plans import Step
@@ -146,6 +146,9 @@ def _run_local(work: Work, row: ExecutionStep, step: Step) -> None:
                 outcome = Outcome(StepState.DONE, _call(work.execution, row, step))
         except LeaseLost:
             raise
+        except ActionWaits as error:
+            _wait(work, row, error)
+            return
         except (ActionFailed, GovernanceError) as error:
             outcome = Outcome(StepState.FAILED, error=_explain(row, error))
         except (Exception, DeadlineExceeded) as error:  # noqa: BLE001  whatever a handler raises is its failure, and rolled back
@@ -232,6 +235,23 @@ def _conclude(work: Work, row: ExecutionStep, outcome: Outcome) -> None:
         )
     else:
         record(row, outcome, by=work.by)
+
+
+def _wait(work: Work, row: ExecutionStep, wait: ActionWaits) -> None:
+    """Put the execution back until somebody has acted; waiting is no attempt."""
+    lifecycle.move(
+        work.execution,
+        to=ExecutionState.READY,
+        by=work.by,
+        fields={
+            "lease_expires_at": None,
+            "not_before": wait.until,
+            "deliver_at": wait.until,
+            "waiting_for": wait.subject,
+        },
+        where={"fencing_token": work.execution.fencing_token},
+        data={"why": f"step {row.step} waits: {wait}"},
+    )
 
 
 def _put_back(work: Work, row: ExecutionStep) -> None:

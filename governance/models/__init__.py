@@ -3,7 +3,8 @@
 from governance.models.action_type import ActionType
 from governance.models.agent import Agent
 from governance.models.allowed_host import AllowedHost
-from governance.models.canvas import Canvas
+from governance.models.attachment import Attachment
+from governance.models.canvas import Canvas, FormAnswer
 from governance.models.credential import Credential
 from governance.models.decision import Decision
 from governance.models.device import Device, DeviceCommand
@@ -21,6 +22,7 @@ __all__ = [
     "ActionType",
     "Agent",
     "AllowedHost",
+    "Attachment",
     "Canvas",
     "Ceiling",
     "Credential",

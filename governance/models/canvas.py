@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
 from governance.domain.words import CanvasKind
@@ -29,3 +30,21 @@ class Canvas(Record):
 
     def __str__(self) -> str:
         return self.title
+
+
+class FormAnswer(Record):
+    """What a person answered to a form, once. `answers`: by field name."""
+
+    canvas = models.OneToOneField(Canvas, on_delete=models.PROTECT, related_name="answer")
+    answers = models.JSONField()
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, editable=False, related_name="+"
+    )
+
+    objects = RecordQuerySet["FormAnswer"].as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+
+    def __str__(self) -> str:
+        return f"answer to {self.canvas}"

@@ -48,6 +48,10 @@ class ExecutionQuerySet(RecordQuerySet["Execution"]):
         """Ready for workers, and no worker came although its delivery is overdue; longest first."""
         return self.ready_for_workers(now=now).filter(deliver_at__lte=now).order_by("deliver_at")
 
+    def waiting_for(self, subject_id: uuid.UUID) -> ExecutionQuerySet:
+        """Those that go on when this row changes."""
+        return self.filter(state=ExecutionState.READY, waiting_for=subject_id)
+
     def expired(self, *, now: datetime) -> ExecutionQuerySet:
         """Claimed, with a lease that ran out."""
         return self.filter(state=ExecutionState.CLAIMED, lease_expires_at__lte=now)
@@ -67,7 +71,10 @@ class Execution(Stateful, Record):
     `execution` when the gate itself said so, `proposal` when people approved. The gate is asked
     again before anything is sent, and a stricter answer than this stops it.
 
-    `deliver_at`: while it is ready, when the sweeper asks the task engine to run it (again).
+    `not_before`: while it is ready, no worker claims it earlier: the next attempt's time, or the end
+    of its patience while it waits for somebody. `waiting_for` is then the key of the row that it
+    waits for. `lapses`: how many claims ran out. `deliver_at`: while it is ready, when the sweeper
+    asks the task engine to run it (again).
     """
 
     LIFECYCLE: ClassVar = states.EXECUTION
@@ -90,9 +97,11 @@ class Execution(Stateful, Record):
         editable=False,
     )
     fencing_token = models.PositiveIntegerField(default=0, editable=False)
+    lapses = models.PositiveSmallIntegerField(default=0, editable=False)
     claimed_by = models.CharField(max_length=200, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(null=True, editable=False)
     not_before = models.DateTimeField(null=True, editable=False)
+    waiting_for = models.UUIDField(null=True, editable=False)
     deliver_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
     error = models.TextField(blank=True, editable=False)
@@ -119,6 +128,11 @@ class Execution(Stateful, Record):
                 name="execution_deliveries",
             ),
             models.Index(
+                fields=("waiting_for",),
+                condition=Q(state=ExecutionState.READY, waiting_for__isnull=False),
+                name="execution_waiting",
+            ),
+            models.Index(
                 fields=("lease_expires_at",),
                 condition=Q(state=ExecutionState.CLAIMED),
                 name="execution_leases",
@@ -133,6 +147,11 @@ class Execution(Stateful, Record):
                 {ExecutionState.CLAIMED}, "lease_expires_at", name="execution_lease_pairs"
             ),
             set_exactly_in(EXECUTION_ENDED, "finished_at", name="execution_finished_pairs"),
+            models.CheckConstraint(
+                condition=Q(waiting_for__isnull=True)
+                | Q(state=ExecutionState.READY, not_before__isnull=False),
+                name="execution_waiting_pairs",
+            ),
             models.CheckConstraint(
                 condition=~Q(state=ExecutionState.FAILED) | ~Q(error=""),
                 name="execution_failed_says_why",

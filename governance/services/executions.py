@@ -243,14 +243,30 @@ def reconcile(*, execution: Execution, outcome: str, note: str, by: Actor) -> Ex
 
 
 def cancel(*, execution: Execution, reason: str, by: Actor) -> None:
-    """Cancel what nobody has claimed. Raises StaleState. Needs the caller's transaction."""
+    """Cancel what no worker or agent has in hand. Needs the caller's transaction.
+
+    Steps that were carried out stay so; the others are recorded as not run. Raises StaleState for
+    what was sent: it may have taken effect, and cannot be taken back.
+    """
+    rows = list(execution.steps.order_by("position"))
+    sent = next((row.step for row in rows if row.state == StepState.SENT), None)
+    if sent is not None or execution.state != ExecutionState.READY:
+        what = "it" if sent is None else f"step {sent}"
+        raise StaleState(
+            f"The execution is {execution.state}, and {what} may have been sent already: what was "
+            "sent cannot be cancelled. Its page shows what becomes of it."
+        )
     lifecycle.move(
         execution,
         to=ExecutionState.CANCELLED,
         by=by,
-        fields={"finished_at": timezone.now()},
-        data={"reason": reason},
+        fields={"finished_at": timezone.now(), "waiting_for": None},
+        data={
+            "reason": reason,
+            "done": [row.step for row in rows if row.state == StepState.DONE],
+        },
     )
+    claims.settle_steps(rows, by=by, error=reason)
 
 
 PROPOSAL_AFTER = {
