@@ -31,6 +31,7 @@ __all__ = [
     "DeviceCommand",
     "Execution",
     "ExecutionStep",
+    "FormAnswer",
     "Grant",
     "LedgerEntry",
     "Membership",

@@ -11,7 +11,7 @@ MEDIA_TYPES = ("image/png", "image/jpeg")
 
 
 class Attachment(Record):
-    """At most one of a name and step: a step that is tried again replaces nothing and adds nothing."""
+    """At most one of a name and step, so that a step tried again adds nothing twice."""
 
     step = models.ForeignKey(ExecutionStep, on_delete=models.PROTECT, related_name="attachments")
     name = models.CharField(max_length=100)

@@ -71,9 +71,9 @@ class Execution(Stateful, Record):
     `execution` when the gate itself said so, `proposal` when people approved. The gate is asked
     again before anything is sent, and a stricter answer than this stops it.
 
-    `not_before`: while it is ready, no worker claims it earlier: the next attempt's time, or the end
-    of its patience while it waits for somebody. `waiting_for` is then the key of the row that it
-    waits for. `lapses`: how many claims ran out. `deliver_at`: while it is ready, when the sweeper
+    `not_before`: while it is ready, no worker claims it earlier: the next attempt's time, or the
+    end of its patience while it waits for somebody. `waiting_for` is then the key of the row that
+    it waits for. `lapses`: how many claims ran out. `deliver_at`: while it is ready, when the sweeper
     asks the task engine to run it (again).
     """
 
