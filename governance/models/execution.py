@@ -73,8 +73,8 @@ class Execution(Stateful, Record):
 
     `not_before`: while it is ready, no worker claims it earlier: the next attempt's time, or the
     end of its patience while it waits for somebody. `waiting_for` is then the key of the row that
-    it waits for. `lapses`: how many claims ran out. `deliver_at`: while it is ready, when the sweeper
-    asks the task engine to run it (again).
+    it waits for. `deliver_at`: while it is ready, when the sweeper asks the task engine to run it
+    (again). `lapses`: how many claims ran out.
     """
 
     LIFECYCLE: ClassVar = states.EXECUTION
