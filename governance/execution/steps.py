@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import logging
 from dataclasses import dataclass, replace
 
@@ -23,7 +24,7 @@ from governance.execution.registry import ActionFailed, ActionInDoubt, ActionWai
 from governance.models import Execution, ExecutionStep
 from governance.policy import plans, references
 from governance.policy.plans import Step
-from governance.policy.redaction import clean, clean_text
+from governance.policy.redaction import clean, named_secrets, redact
 
 log = logging.getLogger(__name__)
 
@@ -86,14 +87,15 @@ def carry_out(work: Work, row: ExecutionStep, step: Step, outputs: references.Ou
 def record(row: ExecutionStep, outcome: Outcome, *, by: Actor) -> None:
     """Move a step to its outcome. Needs the caller's transaction and hold on the execution."""
     ended = outcome.state is not StepState.IN_DOUBT
-    error = clean_text(outcome.error)
+    error = _masked(row, outcome.error)
+    output = _masked(row, outcome.output)
     lifecycle.move(
         row,
         to=outcome.state,
         by=by,
         fields={
             "finished_at": timezone.now() if ended else None,
-            "output": "" if outcome.output is None else canonical_text(clean(outcome.output)),
+            "output": "" if output is None else canonical_text(output),
             "error": error,
         },
         data={"error": error} if error else None,
@@ -250,7 +252,7 @@ def _wait(work: Work, row: ExecutionStep, wait: ActionWaits) -> None:
             "waiting_for": wait.subject,
         },
         where={"fencing_token": work.execution.fencing_token},
-        data={"why": f"step {row.step} waits: {wait}"},
+        data={"why": f"step {row.step} waits: {_masked(row, str(wait))}"},
     )
 
 
@@ -268,12 +270,18 @@ def _put_back(work: Work, row: ExecutionStep) -> None:
 
 
 def _explain(row: ExecutionStep, error: BaseException) -> str:
-    shown = clean_text(repr(error))
+    shown = _masked(row, repr(error))
     log.warning("Step %s of execution %s: %s", row.step, row.execution_id, shown)
     if isinstance(error, ActionFailed | ActionInDoubt | GovernanceError | DeadlineExceeded):
-        return _storable(clean_text(str(error))) or type(error).__name__
+        return _storable(_masked(row, str(error))) or type(error).__name__
     # The text of an unforeseen error may hold anything, secrets included: only its kind is kept.
     return f"The handler of {row.action_type} raised {type(error).__name__}; see the worker's log."
+
+
+def _masked(row: ExecutionStep, value: Json) -> Json:
+    """Without what looks like a secret, and without what the plan names as one, whole or quoted."""
+    secrets = named_secrets(json.loads(row.execution.plan))
+    return clean(redact(value, secrets))
 
 
 def _storable(text: str) -> str:

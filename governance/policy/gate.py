@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from governance.domain.states import AgentState
+from governance.domain.values import Json
 from governance.domain.words import Complexity, Maturity, Route, TriggerSource, strictest
 from governance.policy.conditions import Facts
 from governance.policy.facts import ActionQuestion, AgentFacts, GrantFacts
+from governance.policy.redaction import clean_text, named_secrets, redact
 from governance.policy.rules import CompiledPolicy, Match
 
 TRIGGER_ROUTES: Mapping[Maturity, Route] = {
@@ -106,7 +108,8 @@ def judge_action(question: ActionQuestion, policy: CompiledPolicy) -> Verdict:
     if grant:
         reasons.append(f"a grant loosens it to {grant.route.value}")
 
-    matches = tuple(match for rule in rules if facts and (match := rule.match(facts)))
+    found = (match for rule in rules if facts and (match := rule.match(facts)))
+    matches = tuple(_masked(match, question.params) for match in found)
     reasons += [_explain(match) for match in matches]
     route = strictest([route, *(match.route for match in matches)])
 
@@ -164,6 +167,14 @@ def _holds(grant: GrantFacts, question: ActionQuestion, facts: Facts | None) -> 
     if grant.condition is None:
         return True
     return facts is not None and grant.condition.evaluate(facts).true
+
+
+def _masked(match: Match, params: Mapping[str, Json]) -> Match:
+    """CEL quotes the key it did not find, and the ledger keeps the reason for ever."""
+    if not match.error:
+        return match
+    error: str = redact(match.error, named_secrets(params))
+    return replace(match, error=clean_text(error))
 
 
 def _explain(match: Match) -> str:

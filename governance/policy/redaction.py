@@ -19,6 +19,9 @@ MASK = "[redacted]"
 SHORTEST = 4
 """Secrets shorter than this cannot be masked without masking everything; they are not accepted."""
 
+SHORTEST_NAMED = 6
+"""Texts that are secrets only by their name, as `{"token": "next"}` may be, must be longer."""
+
 SECRET_HEADERS = frozenset(
     {
         "authorization",
@@ -67,14 +70,31 @@ SECRET_NAMES = SECRET_HEADERS | frozenset(
 
 REFERENCES = frozenset({"$secret", "$cel"})
 
-_QUERY = re.compile(
-    r"(?P<name>[?&;#](?:"
-    + "|".join(re.escape(name) for name in sorted(SECRET_NAMES))
-    + r")=)[^&;#\s\"'<>]+",
+_NAMES = "|".join(re.escape(name) for name in sorted(SECRET_NAMES, key=len, reverse=True))
+# `token=...` in an address or a log line, and `"token": "..."` in quoted data of any depth.
+_ASSIGNED = re.compile(
+    rf"(?P<name>(?<![\w-])(?:{_NAMES})=)(?!=)[^&;,#\s\"'<>]+"
+    rf"|(?P<quoted>(?<![\w-])(?:{_NAMES})\\*[\"']\s*[:=]\s*\\*[\"'])[^\"'\\]+",
     re.IGNORECASE,
 )
 _USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{1,20}://)[^/?#\s@\"'<>]+@", re.IGNORECASE)
-_SCHEMES = re.compile(r"\b(?P<scheme>bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE)
+# A plain word is no credential: "basic information" is a text like any other.
+_WORD = r"(?-i:[A-Z]?[a-z]+(?:-[a-z]+)*\.*(?![A-Za-z0-9+/=._~-]))"
+_SCHEMES = re.compile(
+    rf"\b(?P<scheme>bearer|basic)\s+(?!{_WORD})[A-Za-z0-9+/=._~-]{{8,}}", re.IGNORECASE
+)
+_AUTHORIZATION = re.compile(
+    rf"(?P<name>\bauthorization:\s*)(?:(?P<scheme>(?:bearer|basic|digest|token)\s+)|(?!{_WORD}))"
+    r"[^\s\"',\[][^\s\"',]*",
+    re.IGNORECASE,
+)
+_COOKIES = re.compile(r"(?P<name>\bcookie:\s*)(?=[^\s\"'=]+=)[^\r\n\"']+", re.IGNORECASE)
+_HEADERS = re.compile(
+    r"(?P<name>\b(?:"
+    + "|".join(sorted(name for name in SECRET_HEADERS if name.startswith("x-")))
+    + r"):\s*)[^\s\"',\[][^\s\"',]*",
+    re.IGNORECASE,
+)
 _UNRESERVED = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
 
@@ -100,9 +120,15 @@ def clean(value: Json) -> Json:
 
 
 def clean_text(text: str) -> str:
-    """Text without `?token=...`, `user:password@` in URLs, and `Bearer ...`."""
-    text = _QUERY.sub(rf"\g<name>{MASK}", text)
+    """Text without `?token=...`, `"password": "..."`, secret headers, `user:password@` and tokens.
+
+    Only what has such a form is known for a secret: a password in a sentence is not.
+    """
+    text = _ASSIGNED.sub(lambda found: f"{found['name'] or found['quoted']}{MASK}", text)
     text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
+    text = _AUTHORIZATION.sub(lambda found: f"{found['name']}{found['scheme'] or ''}{MASK}", text)
+    for pattern in (_COOKIES, _HEADERS):
+        text = pattern.sub(rf"\g<name>{MASK}", text)
     return _SCHEMES.sub(rf"\g<scheme> {MASK}", text)
 
 
@@ -116,6 +142,52 @@ def clean_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
+def named_secrets(value: Json) -> frozenset[str]:
+    """The texts that `clean` masks for their member's name, where they are long enough to find.
+
+    Masking these wherever they turn up (`redact`) covers what a far side makes of them.
+    """
+    found: set[str] = set()
+    level: list[tuple[str, Json]] = [("", value)]
+    while level:
+        name, child = level.pop()
+        if isinstance(child, dict):
+            level += child.items() if not _is_reference(child) else ()
+        elif isinstance(child, list):
+            level += [(name, each) for each in child]
+        elif isinstance(child, str) and is_secret_name(name):
+            found.add(child)
+    return frozenset(text for text in found if len(text) >= SHORTEST_NAMED)
+
+
+def conceal(value: Json, known: Json, name: str = "") -> Json:
+    """As `clean`, where `value` is still what `known` is; what differs stays as it is.
+
+    For an edit of something that its editor was shown cleaned. `restore` is the way back.
+    """
+    if isinstance(value, dict):
+        before = known if isinstance(known, dict) else {}
+        return {clean_text(k): conceal(v, before.get(k), k) for k, v in value.items()}
+    if isinstance(value, list):
+        rows = known if isinstance(known, list) else []
+        return [conceal(v, rows[i] if i < len(rows) else None, name) for i, v in enumerate(value)]
+    return _member(name, value) if value == known else value
+
+
+def restore(value: Json, known: Json, name: str = "") -> Json:
+    """The value with every mask that `clean` put into `known` replaced by what it stands for."""
+    if isinstance(value, dict):
+        before: dict[str, Json] = known if isinstance(known, dict) else {}
+        keys = {clean_text(key): key for key in before}
+        named: dict[str, Json] = {keys.get(key) or key: child for key, child in value.items()}
+        return {key: restore(child, before.get(key), key) for key, child in named.items()}
+    if isinstance(value, list):
+        rows = known if isinstance(known, list) else []
+        return [restore(v, rows[i] if i < len(rows) else None, name) for i, v in enumerate(value)]
+    masked = isinstance(known, str) and isinstance(value, str) and value == _member(name, known)
+    return known if masked else value
+
+
 def is_secret_name(name: str) -> bool:
     """Whether a member of this name holds a secret."""
     return name.lower() in SECRET_NAMES
@@ -125,13 +197,17 @@ def _member(name: str, value: Json) -> Json:
     """A member that names a secret keeps its place and loses its text; a reference is no secret."""
     if not is_secret_name(name):
         return clean(value)
-    if isinstance(value, dict) and len(value) == 1 and REFERENCES & value.keys():
+    if _is_reference(value):
         return value
     if isinstance(value, str):
         return MASK if value else value
     if isinstance(value, list):
         return [_member(name, child) for child in value]
     return clean(value)
+
+
+def _is_reference(value: Json) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and bool(REFERENCES & value.keys())
 
 
 def _masked(value: Json, forms: list[str]) -> Json:

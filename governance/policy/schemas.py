@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 
 import jsonschema_rs
 
 from governance.domain.errors import InvalidInput
 from governance.domain.values import Json, canonical_text, parse_json
-from governance.policy import redaction, references
+from governance.policy import references
 
 MAX_BYTES = 64_000
 """Largest schema accepted, in bytes of canonical JSON."""
@@ -128,17 +127,6 @@ def _sentence(error: jsonschema_rs.ValidationError) -> str:
 def _short(text: str) -> str:
     """Names and values come from agents, and the ledger keeps what is said here for ever."""
     return text if len(text) <= MAX_WORDS else f"{text[: MAX_WORDS - 3]}..."
-
-
-def _without_secrets(message: str) -> str:
-    """The message, which begins with the whole value it is about, as JSON."""
-    if message.startswith(("{", "[")):
-        try:
-            value, end = json.JSONDecoder().raw_decode(message)
-        except ValueError:
-            return "the value is not accepted here"
-        return canonical_text(redaction.clean(value)) + redaction.clean_text(message[end:])
-    return redaction.clean_text(message)
 
 
 def _no_fetching(uri: str) -> Json:

@@ -34,9 +34,10 @@ from governance.domain.values import Json, require_text
 from governance.domain.words import Effect, Mode, Route
 from governance.execution import claims, delivery, engine, steps
 from governance.execution.steps import Outcome, Work
-from governance.models import Agent, Execution, ExecutionStep, Proposal, Run
+from governance.models import Agent, Execution, ExecutionStep, LedgerEntry, Proposal, Run
 from governance.policy import plans
 from governance.policy.plans import Plan
+from governance.policy.redaction import clean_text
 from governance.services import clearing, memberships, runs
 from governance.services.clearing import Catalogue
 
@@ -225,7 +226,7 @@ def reconcile(*, execution: Execution, outcome: str, note: str, by: Actor) -> Ex
 
     The steps in doubt become what was found. An execution is done only when every step is, so
     one whose later steps were not run is failed whatever was found. Raises StaleState when it
-    is not in doubt, InvalidInput, NotAllowed.
+    is not in doubt, saying who settled it before; InvalidInput, NotAllowed.
     """
     if outcome not in {StepState.DONE, StepState.FAILED}:
         raise InvalidInput(f"The outcome must be done or failed, not {outcome!r}.")
@@ -234,12 +235,20 @@ def reconcile(*, execution: Execution, outcome: str, note: str, by: Actor) -> Ex
         memberships.require_person(by=by, workspace_id=execution.workspace_id, right=Right.DECIDE)
         row = Execution.objects.locked(execution.pk)
         if row.state != ExecutionState.IN_DOUBT:
-            raise StaleState(f"The execution is {row.state}; only one in doubt can be reconciled.")
-        found = f"{by.label} found: {note}"
+            what = f"The execution is {row.state}; only one in doubt can be reconciled."
+            raise StaleState(f"{what} {finding(row)}".rstrip())
+        found = f"{by.label} found: {clean_text(note)}"
         for step in row.steps.filter(state=StepState.IN_DOUBT):
             steps.record(step, Outcome(StepState(outcome), error=found), by=by)
         engine.reconcile(row, by=by, found=found, on_finish=settle)
     return row
+
+
+def finding(execution: Execution) -> str:
+    """What was found by the person who settled its doubt; empty where nobody had to."""
+    ends = {f"execution.{state}" for state in (ExecutionState.DONE, ExecutionState.FAILED)}
+    entry = LedgerEntry.objects.about(execution.pk).filter(kind__in=ends).last()
+    return str(entry.data["data"].get("note", "")) if entry else ""
 
 
 def cancel(*, execution: Execution, reason: str, by: Actor) -> None:

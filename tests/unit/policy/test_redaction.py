@@ -7,7 +7,16 @@ import base64
 import pytest
 
 from governance.policy import references
-from governance.policy.redaction import MASK, clean, clean_headers, clean_text, redact
+from governance.policy.redaction import (
+    MASK,
+    clean,
+    clean_headers,
+    clean_text,
+    conceal,
+    named_secrets,
+    redact,
+    restore,
+)
 from governance.policy.schemas import problems
 
 SECRET = 'p&ss "wörd"/1'
@@ -60,11 +69,25 @@ TEXTS = [
     ("postgres://u:p@db/x", f"postgres://{MASK}@db/x"),
     ("Authorization: Bearer abcdefgh12", f"Authorization: Bearer {MASK}"),
     ("basic dXNlcjpwYXNz", f"basic {MASK}"),
+    ("Authorization: Bearer correct-horse-battery", f"Authorization: Bearer {MASK}"),
+    ("authorization: abc123", f"authorization: {MASK}"),
+    ("X-Api-Key: abc\r\nVary: *", f"X-Api-Key: {MASK}\r\nVary: *"),
+    ("Cookie: a=1; b=2\nVary: *", f"Cookie: {MASK}\nVary: *"),
+    ("set-cookie: a=1; Path=/", f"set-cookie: {MASK}"),
+    ("the password=hunter2 was refused", f"the password={MASK} was refused"),
+    ("{'password': 'p w', 'n': 1}", f"{{'password': '{MASK}', 'n': 1}}"),
+    ('{"a": "{\\"token\\": \\"abc\\"}"}', f'{{"a": "{{\\"token\\": \\"{MASK}\\"}}"}}'),
     # what is none
     ("https://x.test/?tokens=3&page=2", "https://x.test/?tokens=3&page=2"),
     ("the bearer of news", "the bearer of news"),
     ("mail me: somebody@example.com", "mail me: somebody@example.com"),
     ("a basic idea", "a basic idea"),
+    ("Basic information. More of it", "Basic information. More of it"),
+    ("basic self-service", "basic self-service"),
+    ("Authorization: granted by Ada", "Authorization: granted by Ada"),
+    ("Cookie: chocolate", "Cookie: chocolate"),
+    ("steps.a.output.token=='x' || token == 'y'", "steps.a.output.token=='x' || token == 'y'"),
+    ("the token is hunter2", "the token is hunter2"),
 ]
 
 
@@ -111,6 +134,54 @@ def test_headers_are_joined_and_secret_ones_masked():
         "location": f"https://x.test/?token={MASK}",
         "x-api-key": MASK,
     }
+
+
+@pytest.mark.parametrize(("value", "shown"), MEMBERS)
+def test_what_was_masked_can_be_put_back(value, shown):
+    assert conceal(value, value) == shown
+    assert restore(shown, value) == value
+
+
+PLAN = {"url": "https://x.test/?token=abc", "headers": {"Cookie": ["a=1", "b=2"]}, "n": 1}
+SHOWN = {"url": f"https://x.test/?token={MASK}", "headers": {"Cookie": [MASK, MASK]}, "n": 1}
+
+EDITS = [
+    # as it was typed, and what it stands for
+    ({**SHOWN, "n": 2}, {**PLAN, "n": 2}),
+    ({**SHOWN, "url": "https://y.test/"}, {**PLAN, "url": "https://y.test/"}),
+    ({"headers": {"Cookie": [MASK, "c=3"]}}, {"headers": {"Cookie": ["a=1", "c=3"]}}),
+    # a mask where none was stands for nothing
+    ({"n": MASK}, {"n": MASK}),
+    ({"headers": {"Cookie": [MASK] * 3}}, {"headers": {"Cookie": ["a=1", "b=2", MASK]}}),
+    ({"other": {"Cookie": [MASK]}}, {"other": {"Cookie": [MASK]}}),
+    ([SHOWN], [SHOWN]),
+]
+
+
+@pytest.mark.parametrize(("typed", "meant"), EDITS, ids=range(len(EDITS)))
+def test_an_edit_of_what_was_masked(typed, meant):
+    assert restore(typed, PLAN) == meant
+    assert restore(conceal(meant, PLAN), PLAN) == meant
+
+
+def test_what_an_editor_typed_themselves_is_not_concealed():
+    edited = {**PLAN, "url": "https://x.test/?token=new"}
+    assert conceal(edited, PLAN) == {**SHOWN, "url": "https://x.test/?token=new"}
+
+
+NAMED = [
+    ({"password": "hunter22"}, {"hunter22"}),
+    ([{"params": {"headers": {"Cookie": ["one=11", "two=22", "x"]}}}], {"one=11", "two=22"}),
+    ({"token": "next", "secret": "longer"}, {"longer"}),
+    ({"password": {"$secret": "mail-password"}}, set()),
+    ({"secret": {"name": "somebody", "password": "hunter22"}}, {"hunter22"}),
+    ({"note": "a longer text", "token": 123456}, set()),
+]
+
+
+@pytest.mark.parametrize(("value", "found"), NAMED, ids=range(len(NAMED)))
+def test_secrets_by_name(value, found):
+    assert named_secrets(value) == found
 
 
 def test_a_schemas_problem_does_not_quote_the_secret_it_found():
