@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from governance.domain.actors import system
 from governance.domain.errors import LeaseLost, StaleState
-from governance.execution import claims, engine, failpoints
+from governance.execution import claims, failpoints, steps
 from governance.models import Execution, ExecutionStep, LedgerEntry
 from governance.services import executions
 from tests.concurrency.workers import PATIENCE, SECOND, notes, recover, until
@@ -194,7 +194,7 @@ def test_control_without_fencing_and_compared_states_the_effect_is_doubled(
     sweep_after(settings.GOVERNANCE_LEASE_SECONDS)
     recover()
     monkeypatch.setattr(claims, "hold", lambda execution, *, lease: None)
-    monkeypatch.setattr(engine, "record", record)
+    monkeypatch.setattr(steps, "record", record)
     assert isinstance(first.go_on(), StaleState)
     assert notes(execution) == 2
 

@@ -16,8 +16,8 @@ from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 
 from governance.domain.states import StepState
-from governance.execution import engine, failpoints
-from governance.execution.engine import Outcome
+from governance.execution import failpoints, steps
+from governance.execution.steps import Outcome
 from governance.management.working import Worker
 
 
@@ -68,7 +68,7 @@ def work(order) -> None:
     settings.GOVERNANCE_LEASE_SECONDS = order.get("lease", settings.GOVERNANCE_LEASE_SECONDS)
     arm(order.get("failpoint", ""), skip=order.get("skip", 0))
     if order.get("unsafe"):
-        engine._run_local = effect_apart_from_its_record
+        steps._run_local = effect_apart_from_its_record
     worker = Worker(stop=threading.Event())
     worker.drain()
     connection.close()
@@ -91,7 +91,7 @@ def arm(name: str, *, skip: int) -> None:
 def effect_apart_from_its_record(work, row, step) -> None:
     """The control: commits a local effect first, and its record afterwards."""
     with transaction.atomic():
-        output = engine._call(work.execution, row, step)
+        output = steps._call(work.execution, row, step)
     failpoints.reach("handled")
     with transaction.atomic():
-        engine.record(row, Outcome(StepState.DONE, output), by=work.by)
+        steps.record(row, Outcome(StepState.DONE, output), by=work.by)
