@@ -5,8 +5,11 @@ from django.contrib import admin
 from governance.admin import (
     action_types,
     agents,
+    allowed_hosts,
     canvases,
+    credentials,
     decisions,
+    devices,
     executions,
     grants,
     ledger,
@@ -20,8 +23,11 @@ from governance.admin import (
 __all__ = [
     "action_types",
     "agents",
+    "allowed_hosts",
     "canvases",
+    "credentials",
     "decisions",
+    "devices",
     "executions",
     "grants",
     "ledger",

@@ -23,9 +23,12 @@ from governance.domain.words import Maturity
 from governance.models import (
     ActionType,
     Agent,
+    AllowedHost,
     Canvas,
     Ceiling,
+    Credential,
     Decision,
+    Device,
     Execution,
     Grant,
     LedgerEntry,
@@ -66,6 +69,14 @@ SIDEBAR: tuple[tuple[str, tuple[Item, ...]], ...] = (
             (Ceiling, "Ceilings", "vertical_align_top"),
         ),
     ),
+    (
+        "Outside",
+        (
+            (AllowedHost, "Allowed hosts", "public"),
+            (Credential, "Credentials", "password"),
+            (Device, "Devices", "devices"),
+        ),
+    ),
     ("Record", ((LedgerEntry, "Ledger", "history_edu"),)),
     (
         "People",
@@ -77,6 +88,9 @@ SIDEBAR: tuple[tuple[str, tuple[Item, ...]], ...] = (
     ),
 )
 """The groups of the sidebar: each model with its title and its icon."""
+
+IN_DOUBT = f"state__exact={ExecutionState.IN_DOUBT}"
+"""The query that narrows the list of executions to what is in doubt."""
 
 
 def stylesheet(request: HttpRequest) -> str:  # noqa: ARG001  unfold calls it so
@@ -96,7 +110,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     groups = [{"title": "", "items": [front]}]
     for title, items in SIDEBAR:
         entries = [
-            _entry(item, workspaces) for item in items if _may_open(request, item[0], workspaces)
+            entry
+            for item in items
+            if _may_open(request, item[0], workspaces)
+            for entry in _entries(request, item, workspaces)
         ]
         if entries:
             groups.append({"title": title, "items": entries})
@@ -125,14 +142,27 @@ def _may_open(request: HttpRequest, model: type[Model], workspaces: Sequence[uui
     return bool(workspaces)
 
 
-def _entry(item: Item, workspaces: Sequence[uuid.UUID]) -> dict[str, Any]:
+def _entries(
+    request: HttpRequest, item: Item, workspaces: Sequence[uuid.UUID]
+) -> list[dict[str, Any]]:
+    """A model's entry, with how many wait; what is in doubt has an entry of its own."""
     model, title, icon = item
+    mine = {"workspace_id__in": workspaces}
     entry: dict[str, Any] = {"title": title, "icon": icon, "link": _list(model)}
     if model is Proposal:
-        waiting = _count(_pending({"workspace_id__in": workspaces}))
-        if waiting != "0":
-            entry |= {"badge": waiting, "badge_variant": "primary"}
-    return entry
+        return [entry | _badge(_pending(mine), "primary")]
+    if model is Execution:
+        here = request.get_full_path() == _doubts()
+        doubt = {"title": "In doubt", "icon": "help", "link": _doubts(), "active": here}
+        if here:
+            entry["active"] = False
+        return [entry, doubt | _badge(_doubtful(mine), "danger")]
+    return [entry]
+
+
+def _badge(rows: QuerySet[Any], variant: str) -> dict[str, str]:
+    found = _count(rows)
+    return {} if found == "0" else {"badge": found, "badge_variant": variant}
 
 
 def _list(model: type[Model]) -> str:
@@ -146,6 +176,14 @@ def _count(rows: QuerySet[Any]) -> str:
 
 def _pending(mine: dict[str, Any]) -> QuerySet[Proposal]:
     return Proposal.objects.pending(now=timezone.now()).filter(**mine)
+
+
+def _doubts() -> str:
+    return f"{_list(Execution)}?{IN_DOUBT}"
+
+
+def _doubtful(mine: dict[str, Any]) -> QuerySet[Execution]:
+    return Execution.objects.filter(**mine, state=ExecutionState.IN_DOUBT)
 
 
 def _numbers(mine: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -174,8 +212,8 @@ def _waiting(mine: dict[str, Any]) -> Table:
 
 
 def _in_doubt(mine: dict[str, Any]) -> Table:
-    rows = Execution.objects.filter(**mine, state=ExecutionState.IN_DOUBT)
-    found = rows.select_related("agent").order_by("-created_at", "-id")[:SHOWN]
+    rows = _doubtful(mine).select_related("agent")
+    found = rows.order_by("-created_at", "-id")[:SHOWN]
     return Table(
         "Executions in doubt",
         ("Execution", "Agent", "Since"),
@@ -184,6 +222,8 @@ def _in_doubt(mine: dict[str, Any]) -> Table:
             for each in found
         ],
         empty="None: of everything that was sent, it is known what came of it.",
+        more=_doubts(),
+        more_label="All that are in doubt",
     )
 
 

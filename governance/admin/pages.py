@@ -63,11 +63,10 @@ class ServicePage(View):
         try:
             with transaction.atomic():
                 self.check()
-                target = self.save(self.cleaned(form), actor(request))
+                saved = self.save(self.cleaned(form), actor(request))
         except GovernanceError as error:
             return self.show(form, error)
-        messages.success(request, self.done)
-        return redirect(target)
+        return self.answer(saved)
 
     def form(self, data: QueryDict | None = None) -> Any:
         """The form, filled with `data` or with what the row holds."""
@@ -92,9 +91,14 @@ class ServicePage(View):
     def check(self) -> None:
         """Raise StaleState unless all is as the person saw it. Inside the transaction."""
 
-    def save(self, data: Any, by: Actor) -> str:
-        """Call the service; returns the address to go to."""
+    def save(self, data: Any, by: Actor) -> Any:
+        """Call the service; returns the address to go to, or what `answer` makes of it."""
         raise NotImplementedError
+
+    def answer(self, saved: Any) -> HttpResponse:
+        """Say that it is done, and go on."""
+        messages.success(self.request, self.done)
+        return redirect(saved)
 
     def cancel_url(self) -> str:
         """Where somebody goes who changes their mind."""

@@ -40,6 +40,7 @@ MEMBERS_SEE = [
     "Overview",
     "Proposals",
     "Executions",
+    "In doubt",
     "Canvases",
     "Runs",
     "Triggers",
@@ -49,6 +50,9 @@ MEMBERS_SEE = [
     "Policy",
     "Grants",
     "Ceilings",
+    "Allowed hosts",
+    "Credentials",
+    "Devices",
     "Ledger",
     "Workspaces",
     "Memberships",
@@ -75,7 +79,7 @@ def test_every_link_of_the_sidebar_opens(house):
     browser = signed_in(root)
     groups = browser.get(FRONT).context["sidebar_navigation"]
     links = [item["link"] for group in groups for item in group["items"]]
-    assert len(links) == 16
+    assert len(links) == 20
     assert {browser.get(link).status_code for link in links} == {200}
 
 
@@ -84,6 +88,22 @@ def test_the_badge_counts_what_waits_in_ones_own_workspaces(house):
         house.proposal()
     ProposalFactory()
     assert "Proposals 3" in sidebar(signed_in(house.viewer))
+
+
+def test_what_is_in_doubt_has_an_entry_of_its_own(house):
+    in_doubt(house.proposal())
+    in_doubt(ProposalFactory())  # elsewhere
+    browser = signed_in(house.viewer)
+    assert "In doubt 1" in sidebar(browser)
+    assert "Executions" in sidebar(browser)
+
+    def active(address):
+        groups = browser.get(address).context["sidebar_navigation"]
+        return [item["title"] for group in groups for item in group["items"] if item["active"]]
+
+    listed = "/admin/governance/execution/"
+    assert active(listed) == ["Executions"]
+    assert active(f"{listed}?state__exact=in_doubt") == ["In doubt"]
 
 
 @pytest.mark.parametrize(("waiting", "badge"), [(2, "2"), (3, "2+"), (4, "2+")])
