@@ -134,6 +134,25 @@ class CanvasKind(TextChoices):
     ORCHESTRATION = "orchestration", "Orchestration"
 
 
+class FieldType(TextChoices):
+    """What a field of a form asks for."""
+
+    TEXT = "text", "Text"
+    NUMBER = "number", "Number"
+    DATE = "date", "Date"
+    CHECKBOX = "checkbox", "Checkbox"
+    SELECT = "select", "Select"
+
+
+class BoardState(TextChoices):
+    """How far a step on an orchestration board is."""
+
+    TODO = "todo", "To do"
+    DOING = "doing", "Doing"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
 class HostUse(TextChoices):
     """What an allowed host is allowed for."""
 

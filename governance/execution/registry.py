@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from governance.domain.errors import NotFound
 from governance.domain.values import Json
 from governance.domain.words import Complexity, Effect, Reversibility
+from governance.models.base import Record
 
 
 class ActionFailed(Exception):
@@ -30,15 +31,19 @@ class ActionInDoubt(Exception):
 class ActionWaits(Exception):
     """A handler with a local effect raises this when it can only go on once somebody has acted.
 
-    What it did is rolled back, and it is called again when `delivery.wake(subject)` says that the
-    row it waits for has changed, or at `until`: by then it has to end, one way or the other. It
-    must hold that row's lock when it raises, and whoever changes the row when they wake it, or a
-    change could pass between the two unseen.
+    `subject` is the row it waits for. What the handler did is rolled back, and it is called again
+    when `delivery.wake` says that the row has changed, or at `until`: by then it has to end, one
+    way or the other. Before it is believed, it is called once more with the row locked; whoever
+    changes the row locks it too, and wakes in that transaction, so that no change passes unseen.
     """
 
-    def __init__(self, why: str, *, subject: uuid.UUID, until: datetime.datetime) -> None:
+    def __init__(self, why: str, *, subject: Record, until: datetime.datetime) -> None:
         super().__init__(why)
-        self.subject, self.until = subject, until
+        self.row, self.subject, self.until = subject, subject.pk, until
+
+    def lock(self) -> None:
+        """Lock the row it waits for until the transaction ends. Raises NotFound."""
+        type(self.row).objects.locked(self.subject)  # type: ignore[attr-defined]  # every Record has one
 
 
 @dataclass(frozen=True, slots=True)

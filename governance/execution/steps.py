@@ -143,20 +143,31 @@ def _run_local(work: Work, row: ExecutionStep, step: Step) -> None:
     """Exactly once: the effect and its record are one transaction."""
     with transaction.atomic():
         claims.hold(work.execution, lease=work.lease)
-        try:
-            with transaction.atomic():
-                outcome = Outcome(StepState.DONE, _call(work.execution, row, step))
-        except LeaseLost:
-            raise
-        except ActionWaits as error:
-            _wait(work, row, error)
+        found = _call_local(work, row, step)
+        if isinstance(found, ActionWaits):
+            # Whatever it locked, the rollback let go of: the row may have changed since it looked.
+            found.lock()
+            found = _call_local(work, row, step)
+        if isinstance(found, ActionWaits):
+            _wait(work, row, found)
             return
-        except (ActionFailed, GovernanceError) as error:
-            outcome = Outcome(StepState.FAILED, error=_explain(row, error))
-        except (Exception, DeadlineExceeded) as error:  # noqa: BLE001  whatever a handler raises is its failure, and rolled back
-            outcome = Outcome(StepState.FAILED, error=_explain(row, error), again=True)
         failpoints.reach("handled")
-        _conclude(work, row, outcome)
+        _conclude(work, row, found)
+
+
+def _call_local(work: Work, row: ExecutionStep, step: Step) -> Outcome | ActionWaits:
+    """What the handler made of it; unless that is done, what it did is rolled back."""
+    try:
+        with transaction.atomic():
+            return Outcome(StepState.DONE, _call(work.execution, row, step))
+    except LeaseLost:
+        raise
+    except ActionWaits as error:
+        return error
+    except (ActionFailed, GovernanceError) as error:
+        return Outcome(StepState.FAILED, error=_explain(row, error))
+    except (Exception, DeadlineExceeded) as error:  # noqa: BLE001  whatever a handler raises is its failure, and rolled back
+        return Outcome(StepState.FAILED, error=_explain(row, error), again=True)
 
 
 def _run_remote(work: Work, row: ExecutionStep, step: Step) -> None:
