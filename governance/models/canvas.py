@@ -11,6 +11,14 @@ from governance.models.base import Record, RecordQuerySet, one_of
 from governance.models.execution import ExecutionStep
 
 
+class CanvasQuerySet(RecordQuerySet["Canvas"]):
+    """Reads."""
+
+    def forms(self, *, answered: bool) -> CanvasQuerySet:
+        """The forms that a person has answered, or those that nobody has."""
+        return self.filter(kind=CanvasKind.FORM, answer__isnull=not answered)
+
+
 class Canvas(Record):
     """At most one of a step: the key that makes presenting it twice impossible."""
 
@@ -20,12 +28,19 @@ class Canvas(Record):
     title = models.CharField(max_length=200)
     content = models.JSONField()
 
-    objects = RecordQuerySet["Canvas"].as_manager()
+    objects = CanvasQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "canvases"
         ordering = ("-created_at", "-id")
-        indexes = (models.Index(fields=("workspace", "-created_at", "-id"), name="canvas_list"),)
+        indexes = (
+            models.Index(fields=("workspace", "-created_at", "-id"), name="canvas_list"),
+            models.Index(
+                fields=("workspace", "-created_at", "-id"),
+                condition=models.Q(kind=CanvasKind.FORM),
+                name="canvas_forms",
+            ),
+        )
         constraints = (one_of("kind", CanvasKind.values, name="canvas_kind_known"),)
 
     def __str__(self) -> str:
@@ -33,7 +48,10 @@ class Canvas(Record):
 
 
 class FormAnswer(Record):
-    """What a person answered to a form, once. `answers`: by field name."""
+    """What a person answered to a form, once. `answers`: a member a field, null where left empty.
+
+    Never changed once written.
+    """
 
     canvas = models.OneToOneField(Canvas, on_delete=models.PROTECT, related_name="answer")
     answers = models.JSONField()
