@@ -23,6 +23,7 @@ from governance.domain.errors import (
     StaleState,
 )
 from governance.domain.values import Json
+from governance.policy.redaction import clean
 
 
 def tag(text: str, tone: str = "plain", hint: str = "") -> SafeString:
@@ -77,8 +78,18 @@ def shown_difference(difference: list[dict[str, Json]]) -> list[dict[str, Any]]:
     return [
         {
             "path": visible(entry["path"] or "/"),
-            "before": visible_json(entry["before"]) if "before" in entry else None,
-            "after": visible_json(entry["after"]) if "after" in entry else None,
+            "before": _side(entry, "before"),
+            "after": _side(entry, "after"),
         }
         for entry in difference
     ]
+
+
+def _side(entry: dict[str, Json], side: str) -> SafeString | None:
+    """One side of a change, masked as it would be in its place: an index in a list is no name."""
+    if side not in entry:
+        return None
+    names = [part for part in str(entry["path"]).split("/") if not part.isdigit()]
+    name = names[-1].replace("~1", "/").replace("~0", "~") if names else ""
+    (value,) = clean({name: entry[side]}).values()
+    return visible_json(value)

@@ -34,10 +34,10 @@ from governance.domain.errors import (
     PlanChanged,
     StaleState,
 )
-from governance.domain.values import Json
+from governance.domain.values import Json, canonical_text, parse_json
 from governance.domain.words import Route
 from governance.models import Proposal
-from governance.policy import plans
+from governance.policy import plans, redaction
 from governance.policy.plans import Plan
 from governance.services import clearing, reviews
 
@@ -50,9 +50,12 @@ MAX_INPUTS = 900
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an edit would change, and what schemas and gate say to it. Nothing of it is written."""
+    """What an edit would change, and what schemas and gate say to it. Nothing of it is written.
 
-    plan: Plan
+    `carried`: the edited plan as text, with the secrets that its editor was not shown masked.
+    """
+
+    carried: str
     difference: list[dict[str, Any]]
     problems: list[SafeString]
     answers: list[dict[str, Any]]
@@ -84,7 +87,7 @@ class EditView(View):
     def get(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The form, with the plan in force."""
         row = self.admin.find(request, object_id)
-        sent = Sent(row.digest, str(row.version), row.plan_in_force)
+        sent = Sent(row.digest, str(row.version))
         return self._answer(request, row, sent)
 
     def post(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -116,7 +119,7 @@ class EditView(View):
     def _approve(self, request: HttpRequest, row: Proposal, sent: Sent) -> HttpResponse:
         fields, edited = _fields(request), None
         try:
-            edited = plans.parse_text(request.POST.get("edited_plan", ""))
+            edited = _unmasked(row, request.POST.get("edited_plan", ""))
             _require_previewed(row, fields, edited)
             after = reviews.approve(
                 proposal=row,
@@ -164,6 +167,7 @@ class EditView(View):
             "agent_url": frame.link_to(self.admin, row.agent),
             "draft": draft,
             "error": visible(draft.error),
+            "seen_plan": steps.carried(plan),
             "forms": [
                 (one, _form(step, schemas[step.id], draft))
                 for one, step in zip(shown, plan.steps, strict=True)
@@ -196,12 +200,13 @@ def weigh(row: Proposal, edited: Plan) -> Preview:
     """What the edit changes, and whether schemas and gate would let it pass now. Reads only."""
     now = plans.parse_text(row.plan_in_force)
     difference = plans.difference(now.as_json(), edited.as_json())
+    carried = canonical_text(redaction.conceal(edited.as_json(), now.as_json()))
     try:
         clearing.look_up(edited, agent=row.agent)
         cleared = clearing.clear(edited, agent=row.agent, run=row.run)
     except (InvalidInput, NotFound) as error:
         shown = frame.shown_difference(difference)
-        return Preview(edited, shown, [visible(str(error))], [], invalid=True)
+        return Preview(carried, shown, [visible(str(error))], [], invalid=True)
     problems = []
     if not cleared.route.within(Route.PROPOSAL):
         problems.append(visible(f"The gate answers {cleared.sentence}. It cannot be approved so."))
@@ -213,7 +218,7 @@ def weigh(row: Proposal, edited: Plan) -> Preview:
         }
         for answer in cleared.answers
     ]
-    return Preview(edited, frame.shown_difference(difference), problems, answers, invalid=False)
+    return Preview(carried, frame.shown_difference(difference), problems, answers, invalid=False)
 
 
 def _require_editable(request: HttpRequest, row: Proposal) -> None:
@@ -251,8 +256,9 @@ def _read(plan: Plan, schemas: Mapping[str, Json], fields: Mapping[str, str]) ->
     errors: dict[str, str] = {}
     for step in plan.steps:
         try:
-            params = schema_form.read(schemas[step.id], fields, PREFIX + step.id, step.params)
-            found.append({**step.as_json(), "params": params})
+            shown = redaction.clean(step.params)
+            typed = schema_form.read(schemas[step.id], fields, PREFIX + step.id, shown)
+            found.append({**step.as_json(), "params": _restored(step, typed)})
         except FormError as error:
             errors |= error.errors
     if errors:
@@ -260,9 +266,31 @@ def _read(plan: Plan, schemas: Mapping[str, Json], fields: Mapping[str, str]) ->
     return plans.parse(found)
 
 
+def _restored(step: plans.Step, typed: dict[str, Json]) -> dict[str, Json]:
+    """What was typed, with what its editor was not shown put back. Raises InvalidInput."""
+    params: dict[str, Json] = redaction.restore(typed, step.params)
+    before, after = (canonical_text(one).count(redaction.MASK) for one in (step.params, params))
+    if after > before:
+        raise InvalidInput(
+            f"Step {step.id}: {redaction.MASK} stands for a secret only where it stood before. "
+            "Write the value there, or name a stored credential."
+        )
+    return params
+
+
+def _unmasked(row: Proposal, text: str) -> Plan:
+    """The plan that a preview carried. Raises InvalidInput."""
+    carried = parse_json(text, what="plan", max_bytes=plans.MAX_BYTES)
+    return plans.parse(redaction.restore(carried, plans.parse_text(row.plan_in_force).as_json()))
+
+
 def _form(step: plans.Step, schema: Json, draft: Draft) -> SafeString:
     return schema_form.render(
-        schema, step.params, PREFIX + step.id, data=draft.fields, errors=draft.errors
+        schema,
+        redaction.clean(step.params),
+        PREFIX + step.id,
+        data=draft.fields,
+        errors=draft.errors,
     )
 
 

@@ -21,6 +21,7 @@ from governance.domain.words import ReviewVerdict
 from governance.models import Decision, Execution, LedgerEntry, Proposal, Review
 from governance.policy import plans
 from governance.policy.plans import Plan
+from governance.policy.redaction import clean, clean_text
 
 RELATED = (
     "workspace",
@@ -114,7 +115,7 @@ def refusal(
     moved = sent.digest != row.digest and seen is not None
     return Refusal(
         message=str(error),
-        changed=_between(seen, plans.parse_text(row.plan_in_force)) if moved else [],
+        changed=_between(seen, parsed(_carried(row))) if moved else [],
         theirs=_between(seen, edited),
         comment=visible(sent.comment),
         typed=[(visible(name), visible(text)) for name, text in typed],
@@ -147,7 +148,11 @@ def page(
         "steps": steps.shown(plan, types),
         "changes": changes,
         "edit": frame.shown_difference(row.edit),
-        "claim": {"title": visible(row.title), "reasoning": visible(row.reasoning)},
+        "seen_plan": _carried(row),
+        "claim": {
+            "title": visible(clean_text(row.title)),
+            "reasoning": visible(clean_text(row.reasoning)),
+        },
         "place": proposal_queue.place(request, row),
         "standing": standing(request, row, reviews, types, changes),
         "sent": sent or Sent(),
@@ -168,6 +173,10 @@ def parsed(text: str) -> Plan | None:
         return plans.parse_text(text)
     except InvalidInput:
         return None
+
+
+def _carried(row: Proposal) -> str:
+    return steps.carried(plans.parse_text(row.plan_in_force))
 
 
 def _between(before: Plan | None, after: Plan | None) -> list[dict[str, Any]]:
@@ -235,7 +244,7 @@ def _origin(admin: ModelAdmin[Any], row: Proposal) -> dict[str, Any]:
         "trigger": {
             "source": trigger.get_source_display(),
             "type": visible(trigger.type),
-            "context": visible_json(trigger.context) if trigger.context else None,
+            "context": visible_json(clean(trigger.context)) if trigger.context else None,
         },
     }
 

@@ -11,11 +11,12 @@ from django.utils import timezone
 from governance.admin import steps
 from governance.admin.base import may
 from governance.domain.roles import Right
-from governance.domain.states import AgentState, ExecutionState, ProposalState, WorkspaceState
+from governance.domain.states import AgentState, ProposalState, WorkspaceState
 from governance.domain.words import ReviewVerdict
 from governance.models import Execution, PolicyVersion, Proposal, Review
 from governance.policy import plans
 from governance.policy.plans import Plan
+from governance.services import executions
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What this person may do with the proposal as it is now. `why_not` explains no buttons."""
+    """What this person may do with the proposal as it is now. `why_not` explains no buttons.
+
+    `under_way`: why what was approved cannot be cancelled any more, told to who otherwise might.
+    """
 
     decide: bool
     approve: bool
     edit: bool
     cancel: bool
     why_not: str
+    under_way: str
 
 
 def standing_of(request: HttpRequest, row: Proposal) -> Standing:
@@ -73,12 +78,14 @@ def standing(
     mine = verdict_of(request, row, reviews)
     decide = allowed and waiting and mine is None
     approve = decide and not any(change.blocks for change in changes)
+    under_way = _under_way(row) if allowed else ""
     return Standing(
         decide=decide,
         approve=approve,
         edit=approve and not is_system_start(types),
-        cancel=allowed and (waiting or _is_unclaimed(row)),
+        cancel=allowed and (waiting or (row.state == ProposalState.APPROVED and not under_way)),
         why_not=_why_not(row, allowed=allowed, mine=mine),
+        under_way=under_way,
     )
 
 
@@ -103,11 +110,12 @@ def _why_not(row: Proposal, *, allowed: bool, mine: Review | None) -> str:
     return ""
 
 
-def _is_unclaimed(row: Proposal) -> bool:
-    """Whether it is approved and nobody has begun to carry it out."""
+def _under_way(row: Proposal) -> str:
+    """Why an approved proposal cannot be taken back any more; empty for any other."""
     if row.state != ProposalState.APPROVED:
-        return False
-    return Execution.objects.filter(proposal_id=row.pk, state=ExecutionState.READY).exists()
+        return ""
+    execution = Execution.objects.of_proposal(row.pk)
+    return executions.uncancellable(execution) if execution else ""
 
 
 # --- What changed since it was filed

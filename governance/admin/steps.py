@@ -12,10 +12,11 @@ from django.utils.safestring import SafeString
 
 from governance.admin.frame import tag
 from governance.admin.rendering.visible import visible, visible_json
-from governance.domain.values import Json
+from governance.domain.values import Json, canonical_text
 from governance.domain.words import Complexity, Effect, Mode, Reversibility
 from governance.models import ActionType
 from governance.policy.plans import Plan, Step
+from governance.policy.redaction import clean
 
 Catalogue = Mapping[str, ActionType]
 """Action types by key."""
@@ -64,7 +65,10 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class ShownStep:
-    """One step. `found` is None where the catalogue no longer has its action type."""
+    """One step. `found` is None where the catalogue no longer has its action type.
+
+    `masked`: some of its params look like secrets, and are not shown.
+    """
 
     number: int
     id: str
@@ -72,8 +76,10 @@ class ShownStep:
     found: ActionType | None
     badges: tuple[SafeString, ...]
     promise: str
+    when: SafeString
     params: tuple[Param, ...]
     exact: SafeString
+    masked: bool
 
 
 def catalogue(workspace_ids: Iterable[uuid.UUID], keys: Iterable[str]) -> list[ActionType]:
@@ -106,6 +112,14 @@ def heading(plan: Plan, types: Catalogue) -> str:
     return f"{title}, and {more} more step{'s' if more > 1 else ''}"
 
 
+def carried(plan: Plan) -> str:
+    """The plan as a form may carry it: canonical text in which what looks like a secret is masked.
+
+    For showing what its reader had seen. It is not what the digest was made for.
+    """
+    return canonical_text(clean(plan.as_json()))
+
+
 def grave_badges(found: ActionType) -> tuple[SafeString, SafeString]:
     """Complexity and reversibility; what cannot be taken back stands out."""
     complexity, reversibility = Complexity(found.complexity), Reversibility(found.reversibility)
@@ -124,6 +138,7 @@ def _shown_step(number: int, step: Step, found: ActionType | None) -> ShownStep:
         promise = _CARRIERS[Mode(found.mode)]
         if found.mode == Mode.HANDLER:
             promise = f"{promise} {_PROMISES[effect]}"
+    params = clean(step.params)
     return ShownStep(
         number=number,
         id=step.id,
@@ -131,8 +146,10 @@ def _shown_step(number: int, step: Step, found: ActionType | None) -> ShownStep:
         found=found,
         badges=badges,
         promise=promise,
-        params=tuple(_params(step.params, found.params_schema if found else {})),
-        exact=visible_json(step.params),
+        when=visible(step.when or ""),
+        params=tuple(_params(params, found.params_schema if found else {})),
+        exact=visible_json(params),
+        masked=params != step.params,
     )
 
 

@@ -257,14 +257,10 @@ def cancel(*, execution: Execution, reason: str, by: Actor) -> None:
     Steps that were carried out stay so; the others are recorded as not run. Raises StaleState for
     what was sent: it may have taken effect, and cannot be taken back.
     """
+    obstacle = uncancellable(execution)
+    if obstacle:
+        raise StaleState(f"{obstacle} Its page shows what becomes of it.")
     rows = list(execution.steps.order_by("position"))
-    sent = next((row.step for row in rows if row.state == StepState.SENT), None)
-    if sent is not None or execution.state != ExecutionState.READY:
-        what = "it" if sent is None else f"step {sent}"
-        raise StaleState(
-            f"The execution is {execution.state}, and {what} may have been sent already: what was "
-            "sent cannot be cancelled. Its page shows what becomes of it."
-        )
     lifecycle.move(
         execution,
         to=ExecutionState.CANCELLED,
@@ -276,6 +272,18 @@ def cancel(*, execution: Execution, reason: str, by: Actor) -> None:
         },
     )
     claims.settle_steps(rows, by=by, error=reason)
+
+
+def uncancellable(execution: Execution) -> str:
+    """Why the execution, as it is now, cannot be cancelled; empty when it can."""
+    sent = execution.steps.filter(state=StepState.SENT).order_by("position").first()
+    if sent is None and execution.state == ExecutionState.READY:
+        return ""
+    what = "it may have been sent" if sent is None else f"step {sent.step} was sent"
+    return (
+        f"The execution is {execution.state.replace('_', ' ')}, and {what} already: what was sent "
+        "cannot be cancelled."
+    )
 
 
 PROPOSAL_AFTER = {

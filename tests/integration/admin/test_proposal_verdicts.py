@@ -366,7 +366,9 @@ def test_what_is_under_way_cannot_be_cancelled(client, house, waiting):
     )
 
     assert response.status_code == 409
-    assert "The execution cannot become cancelled" in text(response)
+    assert "The execution is claimed, and step step1 was sent already" in text(response)
+    assert "what was sent cannot be cancelled" in text(response)
+    assert ">Cancel the proposal</button>" not in text(response)
     assert Proposal.objects.get().state == "approved"
 
 
