@@ -37,6 +37,7 @@ TONES = {
     "in force": "good",
     "approved": "info",
     "claimed": "info",
+    "sent": "info",
     "ready": "info",
     "queued": "info",
     "proposed": "warn",

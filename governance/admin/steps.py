@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.safestring import SafeString
@@ -14,9 +14,10 @@ from governance.admin.frame import tag
 from governance.admin.rendering.visible import visible, visible_json
 from governance.domain.values import Json, canonical_text
 from governance.domain.words import Complexity, Effect, Mode, Reversibility
+from governance.execution import wording
 from governance.models import ActionType
 from governance.policy.plans import Plan, Step
-from governance.policy.redaction import clean
+from governance.policy.redaction import clean, clean_text
 
 Catalogue = Mapping[str, ActionType]
 """Action types by key."""
@@ -100,6 +101,14 @@ def shown(plan: Plan, types: Catalogue) -> list[ShownStep]:
         _shown_step(number, step, types.get(step.action_type))
         for number, step in enumerate(plan.steps, start=1)
     ]
+
+
+def words(plan: Plan, types: Catalogue) -> list[SafeString]:
+    """The plan in words, a sentence a step, with what looks like a secret masked."""
+    masked = tuple(replace(step, params=clean(step.params)) for step in plan.steps)
+    titles = {key: found.title for key, found in types.items()}
+    found = wording.sentences(Plan(masked, plan.text), titles)
+    return [visible(clean_text(sentence)) for sentence in found]
 
 
 def heading(plan: Plan, types: Catalogue) -> str:
