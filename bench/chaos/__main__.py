@@ -26,6 +26,8 @@ def arguments() -> argparse.Namespace:
         default="sqlite",
         help="sqlite (default), or the URL of a PostgreSQL server for a database of our own",
     )
+    parser.add_argument("--engine", default="database", help="of tasks (default: database)")
+    parser.add_argument("--broker", default="", help="GOVERNANCE_BROKER_URL; a Redis is emptied")
     parser.add_argument("--kills", type=int, default=1000, help="SIGKILLs (default: 1000)")
     parser.add_argument(
         "--executions", type=int, help="default: two and a half for every kill, at least 100"
@@ -49,7 +51,9 @@ def main() -> int:
             "DJANGO_SETTINGS_MODULE": "bench.chaos.settings",
             "CHAOS_FAR_SIDE": far_side.address,
             "GOVERNANCE_DATA_DIR": folder,
-            "GOVERNANCE_ENGINE": "database",
+            "GOVERNANCE_ENGINE": options.engine,
+            "GOVERNANCE_BROKER_URL": options.broker,
+            "GOVERNANCE_QUEUE": f"governance-chaos-{os.getpid()}",
             "GOVERNANCE_LEASE_SECONDS": str(options.lease),
             "GOVERNANCE_SWEEP_SECONDS": "0.2",
             "GOVERNANCE_WORKER_POLL_SECONDS": "0.05",
@@ -73,31 +77,47 @@ def main() -> int:
 def run(options: argparse.Namespace, far_side: FarSide, folder: Path) -> dict[str, object]:
     """All phases, the table, and the result."""
     # Models can only be imported once Django is set up.
-    from bench.chaos import phases, report
+    from bench.chaos import broker, phases, points, report
+    from bench.chaos.deaths import Deaths
+    from bench.chaos.setting import Setting
     from bench.chaos.workers import Workers
     from bench.chaos.world import World
 
+    if points.untried():
+        sys.exit(f"bench/chaos/points.py and the code disagree on: {points.untried()}")
     began = time.monotonic()
 
     def say(text: str) -> None:
         print(f"{time.monotonic() - began:6.0f} s  {text}", flush=True)
 
     env = dict(os.environ)
-    setting = phases.Setting(World(), far_side, options.lease, say)
-    result = report.Result(connection.vendor, platform.python_version(), options.lease)
-    still = {"pause": phases.PAUSE * options.lease}
-    with Workers(folder, env=env) as workers:
-        verdict, deaths = phases.every_failpoint(setting, workers)
-    result.add("every failpoint", verdict, killed=sum(deaths.values()), deaths=deaths)
+    setting = Setting(World(), far_side, options.lease, say)
+    engine = f"{options.engine} {options.broker.partition(':')[0]}".strip()
+    result = report.Result(
+        database=connection.vendor,
+        engine=engine,
+        python=platform.python_version(),
+        cores=len(os.sched_getaffinity(0)),
+        lease=options.lease,
+    )
+    soon = {"GOVERNANCE_REDELIVER_SECONDS": 0.5}
+    with Workers(folder, env=env, settings=soon) as workers:
+        deaths = Deaths(setting, workers)
+        verdict = deaths.run()
+    result.add("every failpoint", verdict, killed=deaths.died)
     with Workers(folder, env=env) as workers:
         verdict = phases.storm(setting, workers, kills=options.kills, executions=options.executions)
-    result.add("storm", verdict, **workers.counts)
+        result.add("storm", verdict, **workers.counts)
+    still = {"pause": phases.PAUSE * options.lease}
+    say("standing still")
     with Workers(folder, env=env, **still) as workers:
-        verdict = phases.standing_still(setting, workers, executions=80)
-    result.add("standing still, guarded", verdict, **workers.counts)
+        verdict = phases.standing_still(setting, workers, executions=40)
+    result.add("standing still", verdict)
+    say("standing still, guards off")
     with Workers(folder, env=env, unguarded=True, **still) as workers:
-        verdict = phases.standing_still(setting, workers, executions=80)
-    result.add("standing still, control without fencing", verdict, control=True, **workers.counts)
+        verdict = phases.standing_still(setting, workers, executions=40)
+    result.add("standing still, guards off", verdict, control=True)
+    broker.lose_everything()
     result.seconds = round(time.monotonic() - began)
     print(result.table())
     return result.as_json()

@@ -51,47 +51,52 @@ def audit(jobs: Sequence[Job], far_side: FarSide) -> Verdict:
     """Compare rows, ledger and far side."""
     verdict = Verdict(executions=len(jobs))
     states = dict(Execution.objects.values_list("id", "state"))
-    steps: dict[str, str] = {
-        f"{execution}:{action}": state
+    steps = {
+        (execution, action.removeprefix("chaos_")): state
         for execution, action, state in ExecutionStep.objects.values_list(
             "execution_id", "action_type", "state"
         )
     }
-    effects = {
-        "local": _notes(),
-        "keyed": far_side.keyed,
-        "unkeyed": far_side.unkeyed,
-    }
+    effects = {"local": _notes(), "keyed": far_side.keyed, "unkeyed": far_side.unkeyed}
     endings = Counter(
         LedgerEntry.objects.filter(kind__in=ENDINGS).values_list("subject_id", flat=True)
     )
     for job in jobs:
-        state = states[job.execution.id]
+        state = states[job.execution]
         verdict.states[state] += 1
+        _judge_execution(verdict, job, state=state, endings=endings[job.execution])
         for effect, ref in job.refs.items():
-            step = steps[f"{job.execution.id}:chaos_{effect}"]
-            _judge(verdict, effect, ref, step=step, count=effects[effect][ref])
-            if effect == "keyed":
-                verdict.sent_again += max(0, far_side.calls[ref] - 1)
-        if state not in {"done", "in_doubt"}:
-            name = "lost" if state in {"ready", "claimed"} else "wrong"
-            getattr(verdict, name).append(f"execution {job.number} ({job.kind}) is {state}")
-        if state in {"done", "in_doubt"} and endings[job.execution.id] != 1:
-            verdict.wrong.append(f"execution {job.number} ended {endings[job.execution.id]} times")
+            count = effects[effect][ref]
+            _judge_step(verdict, effect, ref, state=steps[job.execution, effect], count=count)
+        verdict.sent_again += max(0, far_side.calls[job.refs.get("keyed", "")] - 1)
     return verdict
 
 
-def _judge(verdict: Verdict, effect: str, ref: str, *, step: str, count: int) -> None:
+def _judge_execution(verdict: Verdict, job: Job, *, state: str, endings: int) -> None:
+    name = f"execution {job.number} ({job.kind})"
+    if state in {"ready", "claimed"}:
+        verdict.lost.append(f"{name} is still {state}")
+    elif state not in {"done", "in_doubt"}:
+        verdict.wrong.append(f"{name} is {state}")
+    elif endings != 1:
+        verdict.wrong.append(f"{name} ended {endings} times")
+    elif state == "in_doubt" and "unkeyed" not in job.refs:
+        verdict.wrong.append(f"{name} is in doubt, and nothing in it is unkeyed")
+
+
+def _judge_step(verdict: Verdict, effect: str, ref: str, *, state: str, count: int) -> None:
     if count > 1:
         verdict.doubled[effect].append(f"{ref}: {count} times")
-    if step == "done" and count == 0:
+    if state == "done" and count == 0:
         verdict.lost.append(f"{ref} is done without its effect")
-    if step == "in_doubt":
-        (verdict.doubts if effect == "unkeyed" else verdict.wrong).append(
-            f"{ref}: in doubt, sent {count} times"
-        )
-    if step not in {"done", "in_doubt", "sent"} and count:
-        verdict.wrong.append(f"{ref} is {step}, and took effect")
+    elif state == "in_doubt" and effect == "unkeyed":
+        verdict.doubts.append(f"{ref}: in doubt, took effect {count} times")
+    elif state == "in_doubt":
+        verdict.wrong.append(f"{ref}: in doubt, took effect {count} times")
+    elif state == "not_run" and count:
+        verdict.wrong.append(f"{ref} was not run, and took effect")
+    elif state not in {"done", "not_run"}:
+        verdict.wrong.append(f"{ref} is {state}, and took effect {count} times")
 
 
 def _notes() -> Counter[str]:

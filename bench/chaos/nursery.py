@@ -1,50 +1,67 @@
-"""Brings up workers by forking: each a real process, and none costing the start of Python.
+"""Brings up processes by forking: each a real one, and none costing the start of Python.
 
 One order a line on standard input, as JSON, and one answer each. With `signal`: send it to the
-worker `name`; the answer is `sent`, or `gone`. Without: bring up a worker of this name, with a
-`failpoint` to die at; a `pause`, in seconds, to stand still between being cleared and acting, one
-time in five; `unguarded` for the control. How workers ended is written into the file
-CHAOS_ENDINGS: name and exit code. Only their parent can signal them without ever hitting another
-process that has since been given the same number.
+process `name`; the answer is `sent`, or `gone`. Without: bring up a process of this name, in the
+`role` that `roles` describes. How processes ended is written into the file CHAOS_ENDINGS: name and
+exit code. Only their parent can signal them without ever hitting another process that has since
+been given the same number.
+
+Each leads a group of its own: what kills, stops or wakes it does so to its children too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import random
 import select
+import signal
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import django
-from django.db import transaction
-from django.db.models import F
 
-SHARE_PAUSED = 0.2
 LOOK_SECONDS = 0.02
+TO_THE_GROUP = {signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT}
 
 
 def main() -> None:
     django.setup()
+    # Now that Django is set up; and before the first fork, so that every child has it.
+    from bench.chaos import roles
+
     children: dict[str, int] = {}
     for order in _orders(children):
         name = order["name"]
         if "signal" in order:
-            if name in children:
-                os.kill(children[name], order["signal"])
-            print("sent" if name in children else "gone", flush=True)
+            print("sent" if _signal(children.get(name), order["signal"]) else "gone", flush=True)
             continue
         pid = os.fork()
         if pid == 0:
-            _be_a_worker(order)
+            _be(roles.ROLES[order.get("role", "worker")], order)
         children[name] = pid
+        _lead(pid)
         print("started", flush=True)
+
+
+def _signal(pid: int | None, number: int) -> bool:
+    """Whether there was such a process. Until it is buried, nobody else is given its number."""
+    if pid is None:
+        return False
+    if number in TO_THE_GROUP:
+        os.killpg(pid, number)
+    else:
+        os.kill(pid, number)
+    return True
+
+
+def _lead(pid: int) -> None:
+    """Make it the leader of its group; both it and we do, because either may be first."""
+    with contextlib.suppress(PermissionError, ProcessLookupError):  # it is one already, or dead
+        os.setpgid(pid, pid)
 
 
 def _orders(children: dict[str, int]) -> Iterator[dict[str, Any]]:
@@ -71,65 +88,22 @@ def _bury(children: dict[str, int]) -> None:
                 file.write(f"{name} {os.waitstatus_to_exitcode(status)}\n")
 
 
-def _be_a_worker(order: dict[str, Any]) -> None:
+def _be(role: Any, order: dict[str, Any]) -> None:
+    _lead(os.getpid())
+    with Path(os.devnull).open() as nothing:  # orders are the nursery's alone, and so are answers
+        os.dup2(nothing.fileno(), 0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     code = 70
     try:
-        _work(order)
+        role(order)
         code = 0
+    except SystemExit as done:
+        code = done.code if isinstance(done.code, int) else int(done.code is not None)
     except BaseException:  # noqa: BLE001  the exit code says so
         traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)
-
-
-def _work(order: dict[str, Any]) -> None:
-    # Now that Django is set up, and in the worker only.
-    from governance.execution import failpoints
-    from governance.management.working import Worker, stop_on_signals
-
-    random.seed()
-    failpoints._ARMED = order.get("failpoint", "")
-    if order.get("pause"):
-        _stand_still(order["pause"])
-    if order.get("unguarded"):
-        _switch_off_the_guards()
-    stop = threading.Event()
-    stop_on_signals(stop)
-    Worker(stop=stop, parent=os.getppid()).run()
-
-
-def _stand_still(seconds: float) -> None:
-    from governance.execution import failpoints
-
-    reach = failpoints.reach
-
-    def later(name: str) -> None:
-        if name == "cleared" and random.random() < SHARE_PAUSED:
-            time.sleep(seconds)
-        reach(name)
-
-    failpoints.reach = later
-
-
-def _switch_off_the_guards() -> None:
-    """The control: nobody proves that he still holds the row, and no move compares its state."""
-    from governance import lifecycle
-    from governance.execution import claims
-
-    def move(row, *, to, by, fields=None, where=None, data=None):
-        changes = {"state": str(to), **(fields or {})}
-        type(row)._default_manager.filter(pk=row.pk).update(version=F("version") + 1, **changes)
-        before = str(row.state)
-        row.version += 1
-        for name, value in changes.items():
-            setattr(row, name, value)
-        with transaction.atomic():
-            lifecycle._record(row, by=by, before=before, data=data)
-
-    claims.hold = lambda execution, *, lease: None
-    lifecycle.move = move
 
 
 if __name__ == "__main__":

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.chaos.audit import Verdict
 
-COLUMNS = "{:<40} {:>6} {:>7} {:>7} {:>5} {:>6} {:>6} {:>8} {:>7} {:>6}"
+COLUMNS = "{:<28} {:>6} {:>7} {:>8} {:>5} {:>6} {:>6} {:>8} {:>7} {:>6}"
 HEADINGS = (
     "phase",
     "execs",
-    "killed",
-    "stopped",
+    "SIGKILL",
+    "SIGSTOP",
     "lost",
     "local",
     "keyed",
@@ -21,58 +22,49 @@ HEADINGS = (
 )
 
 
-class Result:
-    """Collects the phases of one run."""
+@dataclass(frozen=True)
+class Phase:
+    """`control`: it must double, or it proves nothing."""
 
-    def __init__(self, database: str, python: str, lease: float) -> None:
-        self.about: dict[str, Any] = {"database": database, "python": python, "lease": lease}
-        self.seconds = 0
-        self._phases: list[tuple[str, Verdict, dict[str, Any], bool]] = []
-
-    def add(self, name: str, verdict: Verdict, *, control: bool = False, **counts: Any) -> None:
-        """A phase; `control`: one that must double, or it proves nothing."""
-        self._phases.append((name, verdict, counts, control))
+    name: str
+    verdict: Verdict
+    control: bool
+    counts: dict[str, int] = field(default_factory=dict)
 
     @property
     def as_promised(self) -> bool:
-        return all(
-            any(verdict.doubled.values()) if control else verdict.clean and _died(counts)
-            for _, verdict, counts, control in self._phases
-        )
+        return any(self.verdict.doubled.values()) if self.control else self.verdict.clean
+
+
+class Result:
+    """Collects the phases of one run. `about`: what it ran on."""
+
+    def __init__(self, **about: object) -> None:
+        self.about = about
+        self.seconds = 0
+        self._phases: list[Phase] = []
+
+    def add(self, name: str, verdict: Verdict, *, control: bool = False, **counts: int) -> None:
+        self._phases.append(Phase(name, verdict, control, counts))
+
+    @property
+    def as_promised(self) -> bool:
+        return all(phase.as_promised for phase in self._phases)
 
     def table(self) -> str:
-        lines = [
-            "",
-            f"{self.about['database']}, {self.seconds} s.",
-            "local, keyed, unkeyed: effects doubled; doubts: unkeyed effects left to a person",
-            COLUMNS.format(*HEADINGS),
-        ]
-        for name, verdict, counts, _ in self._phases:
-            doubled = [len(verdict.doubled[each]) for each in ("local", "keyed", "unkeyed")]
-            lines.append(
-                COLUMNS.format(
-                    name,
-                    verdict.executions,
-                    counts.get("killed", 0),
-                    counts.get("stopped", 0),
-                    len(verdict.lost),
-                    *doubled,
-                    len(verdict.doubts),
-                    len(verdict.wrong),
-                )
-            )
-        for name, verdict, _, control in self._phases:
-            if not control:
-                lines += [f"  doubt, {name}: {each}" for each in verdict.doubts]
-                lines += [f"  LOST, {name}: {each}" for each in verdict.lost]
-                lines += [f"  WRONG, {name}: {each}" for each in verdict.wrong]
-                lines += [
-                    f"  DOUBLED {effect}, {name}: {each}"
-                    for effect, found in verdict.doubled.items()
-                    for each in found
-                ]
-        lines.append("As promised." if self.as_promised else "NOT as promised.")
-        return "\n".join(lines)
+        about = ", ".join(f"{name} {value}" for name, value in self.about.items())
+        findings = [line for phase in self._phases for line in _findings(phase)]
+        return "\n".join(
+            [
+                "",
+                f"{about}; {self.seconds} s.",
+                "local, keyed, unkeyed: effects doubled. doubts: unkeyed, left to a person.",
+                COLUMNS.format(*HEADINGS),
+                *map(_line, self._phases),
+                *findings,
+                "As promised." if self.as_promised else "NOT as promised.",
+            ]
+        )
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -80,12 +72,43 @@ class Result:
             "seconds": self.seconds,
             "as_promised": self.as_promised,
             "phases": [
-                {"phase": name, "control": control, **counts, **verdict.as_json()}
-                for name, verdict, counts, control in self._phases
+                {
+                    "phase": phase.name,
+                    "control": phase.control,
+                    **phase.counts,
+                    **phase.verdict.as_json(),
+                }
+                for phase in self._phases
             ],
         }
 
 
-def _died(counts: dict[str, Any]) -> bool:
-    """A failpoint at which nobody died was not tried."""
-    return all(counts.get("deaths", {"": 1}).values())
+def _line(phase: Phase) -> str:
+    verdict = phase.verdict
+    return COLUMNS.format(
+        phase.name,
+        verdict.executions,
+        phase.counts.get("killed", 0),
+        phase.counts.get("stopped", 0),
+        len(verdict.lost),
+        *(len(verdict.doubled[effect]) for effect in ("local", "keyed", "unkeyed")),
+        len(verdict.doubts),
+        len(verdict.wrong),
+    )
+
+
+def _findings(phase: Phase) -> list[str]:
+    """Every doubt, and everything that must not be. Of a control only whether it doubled."""
+    verdict = phase.verdict
+    if phase.control:
+        return [] if phase.as_promised else [f"  {phase.name}: NOTHING DOUBLED, it proves nothing"]
+    return [
+        *(f"  doubt, {phase.name}: {each}" for each in verdict.doubts),
+        *(f"  LOST, {phase.name}: {each}" for each in verdict.lost),
+        *(f"  WRONG, {phase.name}: {each}" for each in verdict.wrong),
+        *(
+            f"  DOUBLED {effect}, {phase.name}: {each}"
+            for effect, found in verdict.doubled.items()
+            for each in found
+        ),
+    ]

@@ -1,4 +1,4 @@
-"""Worker processes to kill and to stop, from the outside."""
+"""Processes to kill and to stop, from the outside."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ GRACE = 30.0
 
 
 class Workers:
-    """While open, keeps workers alive: `keep(n)` brings up as many as are missing.
+    """While open, brings up workers: `keep(n)` as many as are missing to `n`.
 
-    They are forked, signalled and buried by one process of their own; see `nursery`.
+    They are forked, signalled and buried by one process of their own; see `nursery`. `order`:
+    what every one of them is told.
     """
 
     def __init__(self, folder: Path, *, env: dict[str, str], **order: Any) -> None:
         self.counts: Counter[str] = Counter()
+        self.log = folder / "workers.log"
         self._order = order
         self._endings = folder / "endings"
         self._endings.write_text("")
@@ -33,7 +35,7 @@ class Workers:
         self._alive: set[str] = set()
         self._stopped: dict[str, threading.Timer] = {}
         self._lock = threading.Lock()
-        with (folder / "workers.log").open("a") as log:
+        with self.log.open("a") as log:
             self._nursery = subprocess.Popen(
                 [sys.executable, "-m", "bench.chaos.nursery"],
                 env={**env, "CHAOS_ENDINGS": str(self._endings)},
@@ -47,20 +49,14 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.wake()
-        for name in self.alive():
-            self._signal(name, signal.SIGTERM)
-        until = time.monotonic() + GRACE
-        while self.alive() and time.monotonic() < until:
-            time.sleep(0.05)
-        for name in self.alive():
-            self._signal(name, signal.SIGKILL)
+        self.terminate()
+        self.kill_all()
         assert self._nursery.stdin is not None
         self._nursery.stdin.close()
         self._nursery.wait(GRACE)
 
     def start(self, **more: Any) -> str:
-        """Bring up a worker; returns its name."""
+        """Bring one up; returns its name."""
         name = next(self._names)
         self._ask({"name": name, **self._order, **more})
         self._alive.add(name)
@@ -70,6 +66,17 @@ class Workers:
     def keep(self, number: int) -> None:
         for _ in range(number - len(self.alive())):
             self.start()
+
+    def run(self, **order: Any) -> int:
+        """Bring one up and wait for its end; returns its exit code, -9 when it was killed."""
+        name = self.start(**order)
+        until = time.monotonic() + GRACE
+        while name not in self.endings():
+            if time.monotonic() > until:
+                self._signal(name, signal.SIGKILL)
+                raise TimeoutError(f"{order} did not end within {GRACE} s")
+            time.sleep(0.01)
+        return self.endings()[name]
 
     def alive(self) -> list[str]:
         self._alive -= self.endings().keys()
@@ -84,9 +91,22 @@ class Workers:
         """SIGKILL for one of them, whether it runs or stands still."""
         alive = self.alive()
         if alive:
-            name = random.choice(alive)
-            self._alive.discard(name)
-            self.counts["killed"] += self._signal(name, signal.SIGKILL)
+            self.counts["killed"] += self._kill(random.choice(alive))
+
+    def kill_all(self) -> None:
+        """SIGKILL for every one, and wait until they are gone."""
+        killed = self.alive()
+        self.counts["killed"] += sum(self._kill(name) for name in killed)
+        self._wait_for(killed)
+
+    def terminate(self) -> list[int]:
+        """Ask all to stop, and wait for at most GRACE seconds; returns the exit codes."""
+        self.wake()
+        asked = self.alive()
+        for name in asked:
+            self._signal(name, signal.SIGTERM)
+        self._wait_for(asked)
+        return [code for name, code in self.endings().items() if name in asked]
 
     def stop(self, *, seconds: float) -> None:
         """SIGSTOP for one that runs, and SIGCONT after so many seconds."""
@@ -108,8 +128,17 @@ class Workers:
         if self._stopped.pop(name, None) is not None:
             self._signal(name, signal.SIGCONT)
 
+    def _kill(self, name: str) -> bool:
+        self._alive.discard(name)
+        return self._signal(name, signal.SIGKILL)
+
+    def _wait_for(self, names: list[str]) -> None:
+        until = time.monotonic() + GRACE
+        while set(names) - self.endings().keys() and time.monotonic() < until:
+            time.sleep(0.02)
+
     def _signal(self, name: str, number: int) -> bool:
-        """Whether there was such a worker."""
+        """Whether there was such a process."""
         return self._ask({"name": name, "signal": number}) == "sent"
 
     def _ask(self, order: dict[str, Any]) -> str:

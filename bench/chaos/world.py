@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import uuid
 from dataclasses import dataclass, field
+from itertools import count
+
+from django.contrib.auth import get_user_model
 
 from governance.domain.actors import Actor, system
 from governance.domain.roles import Role
 from governance.domain.words import Maturity, TriggerSource
-from governance.models import Agent, Execution, Run, Workspace
+from governance.models import Agent, Execution, Proposal, Run, Workspace
 from governance.services import (
     actions,
     agents,
@@ -21,18 +25,27 @@ from governance.services import (
 )
 
 BY = system("chaos")
+REVIEWER = "chaos-reviewer"
+STEPS = ("keyed", "local", "unkeyed")
+"""The steps of a plan, in order; each has the effect it is named after."""
+
 KINDS = ("local", "keyed", "unkeyed", "plan")
-"""One step of one effect; or an approved plan of three: keyed, local, unkeyed."""
+"""One step of one effect; or an approved plan of three."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Job:
     """One execution, and the effects it must have: the `ref` of each by its effect class."""
 
     number: int
     kind: str
-    execution: Execution
+    execution: uuid.UUID
     refs: dict[str, str] = field(default_factory=dict)
+
+
+def reviewer() -> Actor:
+    """Who approves, whichever process asks."""
+    return memberships.person(get_user_model().objects.get(username=REVIEWER))
 
 
 class World:
@@ -43,7 +56,7 @@ class World:
         self.workspace = Workspace.objects.named("chaos")
         person = people.create(
             workspace=self.workspace,
-            username="reviewer",
+            username=REVIEWER,
             password=people.generate_password(),
             role=Role.GOVERNOR,
             by=BY,
@@ -61,31 +74,40 @@ class World:
         )
         assert started.run is not None
         self.run: Run = started.run
-        self._numbers: Iterator[int] = iter(range(1_000_000))
+        self._numbers = count()
 
-    def job(self, kind: str | None = None) -> Job:
-        """The next execution, ready."""
+    def jobs(self, number: int) -> list[Job]:
+        """So many, of every kind in turn."""
+        return [self.job(KINDS[each % len(KINDS)]) for each in range(number)]
+
+    def job(self, kind: str) -> Job:
+        """An execution, ready."""
+        if kind == "plan":
+            proposal = self.propose()
+            reviews.approve(proposal=proposal, digest=proposal.digest, by=self.reviewer)
+            return self.job_of(proposal)
         number = next(self._numbers)
-        kind = kind or KINDS[number % len(KINDS)]
-        return self._plan(number) if kind == "plan" else self._action(number, kind)
-
-    def _action(self, number: int, kind: str) -> Job:
-        refs = {kind: f"{number}-{kind}"}
         answer = actions.request(
             run=self.run,
             action_type=f"chaos_{kind}",
-            params={"ref": refs[kind]},
+            params={"ref": f"{number}-{kind}"},
             by=self.agent.actor,
         )
         assert answer.execution is not None, answer.reasons
-        return Job(number, kind, answer.execution, refs)
+        return Job(number, kind, answer.execution.id, {kind: f"{number}-{kind}"})
 
-    def _plan(self, number: int) -> Job:
-        refs = {kind: f"{number}-{kind}" for kind in ("keyed", "local", "unkeyed")}
+    def propose(self) -> Proposal:
+        """A plan that waits for its reviewer."""
+        number = next(self._numbers)
         plan = [
-            {"id": kind, "action_type": f"chaos_{kind}", "params": {"ref": ref}}
-            for kind, ref in refs.items()
+            {"id": each, "action_type": f"chaos_{each}", "params": {"ref": f"{number}-{each}"}}
+            for each in STEPS
         ]
-        filed = proposals.propose(agent=self.agent, plan=plan, by=self.agent.actor, run=self.run)
-        reviews.approve(proposal=filed, digest=filed.digest, by=self.reviewer)
-        return Job(number, "plan", Execution.objects.get(proposal=filed), refs)
+        return proposals.propose(agent=self.agent, plan=plan, by=self.agent.actor, run=self.run)
+
+    def job_of(self, proposal: Proposal) -> Job:
+        """The execution of a plan that was approved."""
+        execution = Execution.objects.get(proposal=proposal)
+        refs = {step["id"]: step["params"]["ref"] for step in json.loads(execution.plan)}
+        number = int(refs["local"].partition("-")[0])
+        return Job(number, "plan", execution.id, refs)

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from governance.execution import failpoints
 from governance.models import Execution
 
 log = logging.getLogger(__name__)
@@ -38,11 +39,13 @@ def deliver(execution_id: uuid.UUID) -> datetime.datetime:
 
 def enqueue(execution_id: uuid.UUID) -> bool:
     """Hand the message to the engine now; whether it took it. Never raises."""
+    failpoints.reach("delivering")
     try:
         import_string(TASK).enqueue(str(execution_id))
     except Exception as error:  # noqa: BLE001  every engine fails in its own way, and nothing is lost by it
         log.warning("Execution %s was not delivered, trying again later: %r", execution_id, error)
         return False
+    failpoints.reach("delivered")
     return True
 
 

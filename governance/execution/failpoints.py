@@ -16,6 +16,9 @@ NAMES = (
 )
 """Every point between two steps of a worker, in order."""
 
+BESIDE = ("delivering", "delivered")
+"""Before and after a message is handed to the engine, by whoever does so."""
+
 _ARMED = os.environ.get("GOVERNANCE_FAILPOINT", "")
 
 

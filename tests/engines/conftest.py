@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.conf import settings
 
+from bench.chaos import broker
 from bench.chaos.far_side import FarSide
 from bench.chaos.world import World
-from tests.engines import broker
 from tests.engines.workers import Workers
 
 

@@ -8,11 +8,11 @@ from collections import Counter
 import pytest
 from django_tasks import task_backends
 
+from bench.chaos import broker
 from bench.chaos.audit import audit
 from governance.execution import delivery
 from governance.models import Execution, ExecutionStep
 from governance.services import workspaces
-from tests.engines import broker
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 
@@ -20,7 +20,7 @@ KINDS = ("local", "keyed", "unkeyed", "plan")
 
 
 def states(jobs) -> Counter:
-    ids = [job.execution.id for job in jobs]
+    ids = [job.execution for job in jobs]
     return Counter(Execution.objects.filter(pk__in=ids).values_list("state", flat=True))
 
 
@@ -118,7 +118,7 @@ def test_an_engine_that_takes_nothing_does_not_hold_up_an_approval(
 def test_delivered_many_times_it_is_done_once(world, workers, far_side):
     jobs = [world.job(kind) for kind in KINDS]
     for job in jobs * 5:
-        assert delivery.enqueue(job.execution.id)
+        assert delivery.enqueue(job.execution)
     workers.start(2)
     assert settled(workers, jobs) == {"done": 4}
     workers.until(lambda: broker.waiting() == 0, what="the queue is empty")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
 from django.conf import settings
 from django.db import connection
 
@@ -14,27 +14,6 @@ TABLES = {
     "database": ("django_tasks_database_dbtaskresult", "READY"),
     "procrastinate": ("procrastinate_jobs", "todo"),
 }
-
-
-def _scheme() -> str:
-    return urlsplit(settings.GOVERNANCE_BROKER_URL).scheme
-
-
-@contextlib.contextmanager
-def _rabbitmq() -> Iterator:
-    amqp = pytest.importorskip("amqp")
-    url = urlsplit(settings.GOVERNANCE_BROKER_URL)
-    with amqp.Connection(
-        host=f"{url.hostname}:{url.port or 5672}", userid=url.username, password=url.password
-    ) as link:
-        yield link.channel()
-
-
-@contextlib.contextmanager
-def _redis() -> Iterator:
-    redis = pytest.importorskip("redis")
-    with redis.Redis.from_url(settings.GOVERNANCE_BROKER_URL) as client:
-        yield client
 
 
 def waiting() -> int:
@@ -54,7 +33,10 @@ def waiting() -> int:
 
 
 def lose_everything() -> None:
-    """Messages waiting, and messages taken and not acknowledged."""
+    """Messages waiting, messages taken and not acknowledged, and the queue itself.
+
+    Redis: everything in the database that the URL names.
+    """
     if _scheme() == "amqp":
         with _rabbitmq() as channel:
             channel.queue_delete(settings.GOVERNANCE_QUEUE)
@@ -64,3 +46,27 @@ def lose_everything() -> None:
     else:
         with connection.cursor() as cursor:
             cursor.execute(f"DELETE FROM {TABLES[settings.GOVERNANCE_ENGINE][0]}")
+
+
+def _scheme() -> str:
+    return urlsplit(settings.GOVERNANCE_BROKER_URL).scheme
+
+
+@contextlib.contextmanager
+def _rabbitmq() -> Iterator[Any]:
+    # Its client, and that of Redis, are not installed for the engines in the database.
+    import amqp
+
+    url = urlsplit(settings.GOVERNANCE_BROKER_URL)
+    with amqp.Connection(
+        host=f"{url.hostname}:{url.port or 5672}", userid=url.username, password=url.password
+    ) as link:
+        yield link.channel()
+
+
+@contextlib.contextmanager
+def _redis() -> Iterator[Any]:
+    import redis
+
+    with redis.Redis.from_url(settings.GOVERNANCE_BROKER_URL) as client:
+        yield client
