@@ -17,6 +17,7 @@ from governance.admin import (
     proposals,
     runs,
     users,
+    workflows,
     workspaces,
 )
 
@@ -35,6 +36,7 @@ __all__ = [
     "proposals",
     "runs",
     "users",
+    "workflows",
     "workspaces",
 ]
 

@@ -37,6 +37,7 @@ from governance.models import (
     Proposal,
     Run,
     Trigger,
+    Workflow,
     Workspace,
 )
 
@@ -64,6 +65,7 @@ SIDEBAR: tuple[tuple[str, tuple[Item, ...]], ...] = (
         (
             (Agent, "Agents", "smart_toy"),
             (ActionType, "Action types", "category"),
+            (Workflow, "Workflows", "account_tree"),
             (PolicyVersion, "Policy", "gavel"),
             (Grant, "Grants", "key"),
             (Ceiling, "Ceilings", "vertical_align_top"),
@@ -91,6 +93,9 @@ SIDEBAR: tuple[tuple[str, tuple[Item, ...]], ...] = (
 
 IN_DOUBT = f"state__exact={ExecutionState.IN_DOUBT}"
 """The query that narrows the list of executions to what is in doubt."""
+
+UNANSWERED = "answer=none"
+"""The query that narrows the list of canvases to forms that nobody has answered."""
 
 
 def stylesheet(request: HttpRequest) -> str:  # noqa: ARG001  unfold calls it so
@@ -129,7 +134,7 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "member": bool(workspaces),
         "halted": Workspace.objects.filter(pk__in=workspaces, state=WorkspaceState.HALTED),
         "numbers": _numbers(mine),
-        "wide": [_waiting(mine)],
+        "wide": [_waiting(mine), *_forms(mine)],
         "columns": [_agents(mine), _in_doubt(mine)],
         "last": [_decisions(mine)],
     }
@@ -186,6 +191,14 @@ def _doubtful(mine: dict[str, Any]) -> QuerySet[Execution]:
     return Execution.objects.filter(**mine, state=ExecutionState.IN_DOUBT)
 
 
+def _unanswered_list() -> str:
+    return f"{_list(Canvas)}?{UNANSWERED}"
+
+
+def _unanswered(mine: dict[str, Any]) -> QuerySet[Canvas]:
+    return Canvas.objects.forms(answered=False).filter(**mine)
+
+
 def _numbers(mine: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Each with where its rows are listed."""
     found = [("Proposals waiting", _count(_pending(mine)), _list(Proposal))]
@@ -195,7 +208,7 @@ def _numbers(mine: dict[str, Any]) -> list[tuple[str, str, str]]:
     ):
         rows = Execution.objects.filter(**mine, state=state)
         found.append((label, _count(rows), f"{_list(Execution)}?state__exact={state}"))
-    return found
+    return [*found, ("Forms to answer", _count(_unanswered(mine)), _unanswered_list())]
 
 
 def _waiting(mine: dict[str, Any]) -> Table:
@@ -209,6 +222,31 @@ def _waiting(mine: dict[str, Any]) -> Table:
         ],
         empty="Nothing waits for a decision.",
     )
+
+
+def _forms(mine: dict[str, Any]) -> list[Table]:
+    """The newest forms without an answer, and until when a plan waits for it; none, no table."""
+    found = list(_unanswered(mine).select_related("agent")[:SHOWN])
+    waits = dict(
+        Execution.objects.filter(
+            state=ExecutionState.READY, waiting_for__in=[each.pk for each in found]
+        ).values_list("waiting_for", "not_before")
+    )
+    table = Table(
+        "Forms to answer",
+        ("Form", "Agent", "Presented", "A plan waits until"),
+        [
+            (
+                link(each),
+                draw(each.agent.name),
+                ago(each.created_at),
+                draw(waits.get(each.pk)),
+            )
+            for each in found
+        ],
+        more=_unanswered_list(),
+    )
+    return [table] if found else []
 
 
 def _in_doubt(mine: dict[str, Any]) -> Table:

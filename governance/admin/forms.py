@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils import timezone
@@ -71,30 +71,45 @@ class TextField(forms.CharField):
         return text.replace("\r\n", "\n").strip()
 
 
-class JsonObjectField(forms.CharField):
-    """A JSON object as text. The value is the object; errors name the line and the column."""
+class JsonField(forms.CharField):
+    """A JSON value as text. Errors name the line and the column. `kind`: dict or list."""
 
-    def __init__(self, *, rows: int = 12, **kwargs: Any) -> None:
+    kind: ClassVar[type] = dict
+    wanted: ClassVar[str] = ""
+
+    def __init__(self, *, rows: int = 12, max_length: int = MOST_JSON, **kwargs: Any) -> None:
         super().__init__(
-            max_length=MOST_JSON, strip=False, widget=code_area(rows), required=False, **kwargs
+            max_length=max_length, strip=False, widget=code_area(rows), required=False, **kwargs
         )
 
     def prepare_value(self, value: Any) -> Any:
-        """An object is shown as text to edit; what was typed is shown as it was typed."""
+        """A value is shown as text to edit; what was typed is shown as it was typed."""
         return value if isinstance(value, str) else strict_json.show(value)
 
     def clean(self, value: Any) -> Any:
-        """Parse strictly; nothing at all is an empty object."""
+        """Parse strictly; nothing at all is an empty value."""
         text = super().clean(value)
         if not text.strip():
-            return {}
+            return self.kind()
         try:
             parsed = strict_json.parse(text)
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
-        if not isinstance(parsed, dict):
-            raise forms.ValidationError("Write a JSON object here: { ... }.")
+        if not isinstance(parsed, self.kind):
+            raise forms.ValidationError(self.wanted)
         return parsed
+
+
+class JsonObjectField(JsonField):
+    """A JSON object as text."""
+
+    kind, wanted = dict, "Write a JSON object here: { ... }."
+
+
+class JsonListField(JsonField):
+    """A JSON list as text."""
+
+    kind, wanted = list, "Write a JSON list here: [ ... ]."
 
 
 class MomentField(forms.DateTimeField):

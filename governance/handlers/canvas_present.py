@@ -1,12 +1,21 @@
-"""canvas_present: store a chart, a sheet, a form or a text for people to see."""
+"""canvas_present: store a chart, a sheet, a form, a text or a board of steps for people to see."""
 
 from __future__ import annotations
 
 from governance.domain.actors import system
+from governance.domain.errors import InvalidInput
 from governance.domain.values import Json
-from governance.domain.words import CanvasKind, Complexity, Effect, Reversibility
+from governance.domain.words import (
+    BoardState,
+    CanvasKind,
+    Complexity,
+    Effect,
+    FieldType,
+    Reversibility,
+)
 from governance.execution import wording
-from governance.execution.registry import ActionSpec, StepContext
+from governance.execution.registry import ActionFailed, ActionSpec, StepContext
+from governance.policy import forms
 from governance.services import canvases
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 200}
@@ -59,22 +68,63 @@ FORM: dict[str, Json] = {
         "fields": {
             "type": "array",
             "minItems": 1,
-            "maxItems": 50,
+            "maxItems": forms.MAX_FIELDS,
             "items": {
                 "type": "object",
                 "properties": {
-                    "name": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,49}$"},
+                    "name": {"type": "string", "pattern": forms.NAME},
                     "label": _TEXT,
-                    "type": {"enum": ["text", "number", "date", "checkbox", "select"]},
-                    "required": {"type": "boolean"},
-                    "options": {"type": "array", "items": _TEXT, "maxItems": 100},
+                    "type": {"enum": list(FieldType.values)},
+                    "required": {
+                        "type": "boolean",
+                        "description": "It has to be answered; a checkbox has to be ticked.",
+                    },
+                    "options": {
+                        "type": "array",
+                        "description": "Of a select: what can be chosen.",
+                        "items": _TEXT,
+                        "minItems": 1,
+                        "maxItems": forms.MAX_OPTIONS,
+                        "uniqueItems": True,
+                    },
                 },
                 "required": ["name", "label", "type"],
                 "additionalProperties": False,
+                "if": {"properties": {"type": {"const": FieldType.SELECT.value}}},
+                "then": {"required": ["options"]},
             },
         },
     },
     "required": ["fields"],
+    "additionalProperties": False,
+}
+
+BOARD: dict[str, Json] = {
+    "type": "object",
+    "description": "A board: what is to be done, how far it is, and by whom or what.",
+    "properties": {
+        "steps": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 100,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "title": _TEXT,
+                    "state": {"enum": list(BoardState.values)},
+                    "note": {"type": "string", "maxLength": 1_000},
+                    "link": {
+                        "type": "string",
+                        "pattern": r"^(agent/.{1,100}|workflow/[a-z][a-z0-9_-]{0,59})$",
+                        "description": "agent/NAME or workflow/NAME, of this workspace.",
+                    },
+                },
+                "required": ["title", "state"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["steps"],
     "additionalProperties": False,
 }
 
@@ -91,6 +141,7 @@ PARAMS: dict[str, Json] = {
             "maxLength": 100_000,
             "description": "CommonMark; HTML and images are not shown.",
         },
+        "orchestration": BOARD,
     },
     "required": ["kind", "title"],
     "additionalProperties": False,
@@ -109,17 +160,34 @@ PARAMS: dict[str, Json] = {
 }
 
 
+_CALLED = {
+    CanvasKind.SHEET: "sheet",
+    CanvasKind.FORM: "form to fill in",
+    CanvasKind.MARKDOWN: "text",
+    CanvasKind.ORCHESTRATION: "board of steps",
+}
+
+
 def phrase(params: dict[str, Json]) -> str:
     """In words."""
-    shown = params["kind"]
-    if shown == CanvasKind.CHART and isinstance(params["chart"], dict):
-        shown = f"{params['chart'].get('type', '')} chart".strip()
-    return f"Show a {shown} titled {wording.value(params['title'])}"
+    kind = params["kind"]
+    if kind == CanvasKind.CHART:
+        called = f"{_chart_type(params['chart'])} chart".strip()
+    else:
+        called = _CALLED[kind]
+    return f"Show a {called} titled {wording.value(params['title'])}"
+
+
+def _chart_type(chart: Json) -> str:
+    found = chart.get("type")
+    return found if isinstance(found, str) else ""
 
 
 def handle(context: StepContext, params: dict[str, Json]) -> dict[str, Json]:
     """Store the canvas in the transaction of its step; returns its key and where it is shown."""
     kind = params["kind"]
+    if kind == CanvasKind.FORM:
+        _check_form(params[kind])
     canvas = canvases.present(
         workspace_id=context.workspace_id,
         agent_id=context.agent_id,
@@ -132,10 +200,18 @@ def handle(context: StepContext, params: dict[str, Json]) -> dict[str, Json]:
     return {"canvas": str(canvas.id), "kind": kind, "path": f"/canvases/{canvas.id}/"}
 
 
+def _check_form(form: Json) -> None:
+    """What no schema can say, such as that no two fields have one name."""
+    try:
+        forms.read(form)
+    except InvalidInput as error:
+        raise ActionFailed(str(error)) from error
+
+
 SPEC = ActionSpec(
     key="canvas_present",
     title="Present a canvas",
-    description="Shows people a chart, a sheet, a form or a text, on a page of its own.",
+    description="Shows people a chart, a sheet, a form, a text or a board, on a page of its own.",
     complexity=Complexity.DRAFT,
     reversibility=Reversibility.REVERSIBLE,
     effect=Effect.LOCAL,

@@ -45,7 +45,7 @@ PARAMS: dict[str, Json] = {
 
 def phrase(params: dict[str, Json]) -> str:
     """In words."""
-    form = f"the answer to the form {wording.value(params['canvas'])}"
+    form = f"the answer to the form {wording.address(params['canvas'])}"
     wait = params.get("wait_minutes", 0)
     if wait == 0:
         return f"Read {form}, if there is one"

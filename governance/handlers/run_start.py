@@ -8,10 +8,16 @@ from governance.domain.actors import system
 from governance.domain.errors import GovernanceError
 from governance.domain.values import Json
 from governance.domain.words import Complexity, Effect, Reversibility
+from governance.execution import wording
 from governance.execution.registry import ActionFailed, ActionSpec, StepContext
 from governance.models import Run
 from governance.services import runs
 from governance.services.proposals import START_ACTION
+
+
+def phrase(params: dict[str, Json]) -> str:
+    """In words."""
+    return f"Let the run {wording.address(params['run'])} begin"
 
 
 def handle(context: StepContext, params: dict[str, Json]) -> dict[str, Json]:
@@ -42,5 +48,6 @@ SPEC = ActionSpec(
         "additionalProperties": False,
     },
     handler=handle,
+    phrase=phrase,
     system_only=True,
 )

@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from governance.domain.values import Json
 from governance.domain.words import Complexity, Effect, Reversibility
+from governance.execution import wording
 from governance.execution.registry import ActionFailed, ActionSpec, StepContext
 from governance.policy.expansion import ACTION
+
+
+def phrase(params: dict[str, Json]) -> str:
+    """In words."""
+    return f"Carry out the workflow {wording.value(params['workflow'])}"
 
 
 def handle(context: StepContext, params: dict[str, Json]) -> dict[str, Json]:  # noqa: ARG001  a handler's signature
@@ -34,4 +40,5 @@ SPEC = ActionSpec(
         "additionalProperties": False,
     },
     handler=handle,
+    phrase=phrase,
 )

@@ -105,8 +105,8 @@ def complete(fields: Sequence[FormField], answers: dict[str, Json]) -> dict[str,
 def _check(field: FormField) -> None:
     if is_secret_name(field.name):
         raise InvalidInput(
-            f"A form may not ask for a {field.name}: a governor stores credentials, and plans "
-            "name them."
+            f"A form may not have a field {field.name}: nobody types a secret for an agent, a "
+            "governor stores it and the plan names it."
         )
     if field.type is FieldType.SELECT and not field.options:
         raise InvalidInput(f"The select {field.name} has no options; list them.")

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from governance import ledger
 from governance.domain.actors import Actor
@@ -17,6 +18,31 @@ from governance.models import ActionType, Workflow, Workspace
 from governance.policy import expansion, plans, schemas
 from governance.services import memberships
 from governance.services.validation import cleaned
+
+
+class _Entry(BaseModel):
+    """A workflow as a file gives it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str
+    title: str
+    params_schema: dict[str, Json] = {"type": "object", "additionalProperties": False}
+    plan: list[Json]
+
+
+def load(*, workspace: Workspace, entry: Json, by: Actor) -> Workflow:
+    """`define` what a file holds: `{"name", "title", "plan", "params_schema"?}`, nothing else.
+
+    Without a schema it takes no params. Raises InvalidInput, NotFound, NotAllowed.
+    """
+    try:
+        found = _Entry.model_validate(entry)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = "/".join(["workflow", *(str(part) for part in problem["loc"])])
+        raise InvalidInput(f"{where}: {problem['msg']}.") from error
+    return define(workspace=workspace, **found.model_dump(), by=by)
 
 
 def define(

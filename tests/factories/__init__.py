@@ -47,6 +47,7 @@ from tests.factories.waiting import (
     ProposalFactory,
     ReviewFactory,
 )
+from tests.factories.workflows import WorkflowFactory
 from tests.factories.workspaces import EmptyWorkspaceFactory, WorkspaceFactory
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "RunFactory",
     "TriggerFactory",
     "UserFactory",
+    "WorkflowFactory",
     "WorkspaceFactory",
     "abandoned",
     "approved",

@@ -11,6 +11,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 from governance.domain.errors import GovernanceError
 from governance.domain.values import Json
+from governance.execution import wording
 from governance.execution.deadline import DeadlineExceeded
 from governance.execution.registry import ActionFailed
 from governance.handlers.connectors.words import Job, Unknown, strict, text
@@ -77,7 +78,9 @@ def send(job: Job) -> dict[str, Json]:
 
 def phrase(params: dict[str, Json]) -> str:
     """What people read."""
-    return f"send the e-mail “{params['subject']}” to {', '.join(params['to'])}"
+    to = params["to"]
+    people = ", ".join(map(wording.address, to)) if isinstance(to, list) else wording.address(to)
+    return f"send the e-mail {wording.value(params['subject'])} to {people}"
 
 
 def _require_allowed(job: Job, recipients: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from governance.domain.values import Json, canonical
+from governance.execution import wording
 from governance.execution.registry import ActionFailed
 from governance.handlers.connectors import exchange
 from governance.handlers.connectors.answers import readable
@@ -103,8 +104,10 @@ def send(job: Job) -> dict[str, Json]:
 def phrase(params: dict[str, Json]) -> str:
     """What people read."""
     where = params["url"]
-    if not isinstance(where, str):
-        where = "the address in " + " ".join(f"`{value}`" for value in where.values())
+    if isinstance(where, dict):
+        where = "the address in " + " ".join(wording.code(str(name)) for name in where.values())
+    else:
+        where = wording.address(where)
     verb = "read" if params["method"] in SAFE else f"send a {params['method']} request to"
     return f"{verb} {where}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from governance.domain.values import Json, canonical
+from governance.execution import wording
 from governance.handlers.connectors import exchange
 from governance.handlers.connectors.answers import readable
 from governance.handlers.connectors.exchange import Message
@@ -40,4 +41,4 @@ def send(job: Job) -> dict[str, Json]:
 
 def phrase(params: dict[str, Json]) -> str:
     """What people read."""
-    return f"post “{params['text']}” to a webhook"
+    return f"post {wording.value(params['text'])} to a webhook"

@@ -47,6 +47,7 @@ MEMBERS_SEE = [
     "Decisions",
     "Agents",
     "Action types",
+    "Workflows",
     "Policy",
     "Grants",
     "Ceilings",
@@ -79,7 +80,7 @@ def test_every_link_of_the_sidebar_opens(house):
     browser = signed_in(root)
     groups = browser.get(FRONT).context["sidebar_navigation"]
     links = [item["link"] for group in groups for item in group["items"]]
-    assert len(links) == 20
+    assert len(links) == 21
     assert {browser.get(link).status_code for link in links} == {200}
 
 

@@ -20,6 +20,7 @@ from tests.factories import (
     ProposalFactory,
     RunFactory,
     UserFactory,
+    WorkflowFactory,
     WorkspaceFactory,
     approved,
     halted,
@@ -44,10 +45,19 @@ LISTS = (
     "proposal",
     "run",
     "trigger",
+    "workflow",
     "workspace",
 )
 
-ADD_PAGES = ("actiontype", "agent", "ceiling", "grant", "membership", "policyversion")
+ADD_PAGES = (
+    "actiontype",
+    "agent",
+    "ceiling",
+    "grant",
+    "membership",
+    "policyversion",
+    "workflow",
+)
 
 NO_ADD_PAGE = (
     "canvas",
@@ -73,6 +83,7 @@ ROW_FORMS = (
     ("policyversion", "edit", "draft"),
     ("policyversion", "publish", "draft"),
     ("policyversion", "discard", "draft"),
+    ("workflow", "next", "workflow"),
     ("workspace", "halt", "workspace"),
     ("workspace", "resume", "halted_workspace"),
 )
@@ -89,6 +100,7 @@ ROW_PAGES = (
     ("policyversion", "draft"),
     ("run", "run"),
     ("trigger", "trigger"),
+    ("workflow", "workflow"),
     ("workspace", "workspace"),
 )
 
@@ -135,6 +147,7 @@ def scene(house: House) -> Scene:
         "halted_workspace": halted(other),
         "run": run,
         "trigger": run.trigger,
+        "workflow": WorkflowFactory(workspace=house.workspace),
         "decision": run.decisions.first(),
         "entry": LedgerEntry.objects.of(house.workspace.pk).order_by("id").first(),
     }

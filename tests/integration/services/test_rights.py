@@ -15,6 +15,7 @@ from governance.services import (
     actions,
     agents,
     executions,
+    forms,
     grants,
     memberships,
     policies,
@@ -22,11 +23,13 @@ from governance.services import (
     reviews,
     runs,
     triggers,
+    workflows,
     workspaces,
 )
 from tests.factories import (
     BY_SYSTEM,
     ActionTypeFactory,
+    CanvasFactory,
     CeilingFactory,
     ExecutionFactory,
     GrantFactory,
@@ -45,6 +48,8 @@ pytestmark = pytest.mark.django_db
 
 PLAN = [{"id": "step1", "action_type": "pay", "params": {}}]
 VALUES = {"title": "Pay"}
+FORM = {"fields": [{"name": "why", "label": "Why?", "type": "text"}]}
+WORKFLOW = {"name": "w", "title": "W", "plan": PLAN, "params_schema": {"type": "object"}}
 
 
 @pytest.fixture
@@ -70,6 +75,7 @@ def rows(house):
         claimed=claimed(ExecutionFactory(proposal=proposal())),
         draft=PolicyVersionFactory(workspace=house.workspace),
         grant=GrantFactory(agent=agent, action_type="pay"),
+        form=CanvasFactory(run=run, params={"kind": "form", "title": "t", "form": FORM}),
     )
     CeilingFactory(agent=agent, maturity="intern")
     return SimpleNamespace(
@@ -118,6 +124,7 @@ TABLE = [
     (policies.set_rules, "draft", {"rules": []}, GOVERNORS),
     (policies.publish, "draft", {"replaces": 1}, GOVERNORS),
     (policies.discard, "draft", {}, GOVERNORS),
+    (workflows.define, "workspace", WORKFLOW, GOVERNORS),
     (grants.give, "agent", {"action_type": "pay", "expires_at": "soon", **WHY}, {"governor"}),
     (grants.revoke, "grant", WHY, GOVERNORS),
     (grants.set_ceiling, "agent", {"maturity": "student", **WHY}, {"governor"}),
@@ -131,6 +138,7 @@ TABLE = [
     (reviews.approve, "proposal", {"digest": "its own"}, DECIDERS),
     (reviews.reject, "proposal", {"digest": "its own", **WHY}, DECIDERS),
     (reviews.abstain, "proposal", {"digest": "its own"}, DECIDERS),
+    (forms.answer, "form", {"answers": {"why": "x"}}, DECIDERS),
     (executions.claim, "ready", {"digest": "its own"}, {"its agent"}),
     (executions.report, "claimed", {"token": 1, "outcome": "done"}, {"its agent"}),
 ]
@@ -140,6 +148,7 @@ KEYWORDS = {
     "ready": "execution",
     "claimed": "execution",
     "draft": "version",
+    "form": "canvas",
 }
 
 

@@ -3,10 +3,12 @@ from __future__ import annotations
 import pytest
 
 from governance.domain.words import (
+    BoardState,
     CanvasKind,
     Complexity,
     DecisionKind,
     Effect,
+    FieldType,
     Maturity,
     Mode,
     ProposalKind,
@@ -30,7 +32,9 @@ VALUES = [
     (RunKind, ["live", "exam"]),
     (ReviewVerdict, ["approve", "reject", "abstain"]),
     (DecisionKind, ["trigger", "action"]),
-    (CanvasKind, ["chart", "sheet", "form", "markdown"]),
+    (CanvasKind, ["chart", "sheet", "form", "markdown", "orchestration"]),
+    (FieldType, ["text", "number", "date", "checkbox", "select"]),
+    (BoardState, ["todo", "doing", "done", "failed"]),
 ]
 
 

@@ -1,0 +1,163 @@
+"""Plans in words: every built-in handler has some, and no text of an agent passes for ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from governance.execution import registry, wording
+from governance.policy import plans
+
+CANVAS = "01a20000-0000-7000-8000-000000000000"
+
+
+def says(action_type, params, **more):
+    plan = plans.parse([{"id": "step1", "action_type": action_type, "params": params, **more}])
+    return wording.sentences(plan, {"own": "File a ticket"})
+
+
+CHART = {"type": "bar", "labels": ["a"], "series": [{"name": "s", "values": [1]}]}
+FORM = {"fields": [{"name": "why", "label": "Why?", "type": "text"}]}
+
+# action type, params, the sentence
+WORDS = [
+    (
+        "canvas_present",
+        {"kind": "chart", "title": "T", "chart": CHART},
+        "Show a bar chart titled “T”.",
+    ),
+    ("canvas_present", {"kind": "sheet", "title": "T", "sheet": {}}, "Show a sheet titled “T”."),
+    (
+        "canvas_present",
+        {"kind": "form", "title": "T", "form": FORM},
+        "Show a form to fill in titled “T”.",
+    ),
+    ("canvas_present", {"kind": "markdown", "title": "T"}, "Show a text titled “T”."),
+    (
+        "canvas_present",
+        {"kind": "orchestration", "title": "T", "orchestration": {}},
+        "Show a board of steps titled “T”.",
+    ),
+    (
+        "canvas_present",
+        {"kind": "markdown", "title": {"$cel": "'a' + 'b'"}},
+        "Show a text titled `'a' + 'b'`.",
+    ),
+    ("canvas_present", {"kind": "poem", "title": "T"}, "Canvas_present."),
+    ("form_answer", {"canvas": CANVAS}, f"Read the answer to the form {CANVAS}, if there is one."),
+    (
+        "form_answer",
+        {"canvas": CANVAS, "wait_minutes": 1},
+        f"Wait up to 1 minute for the answer to the form {CANVAS}.",
+    ),
+    (
+        "form_answer",
+        {"canvas": CANVAS, "wait_minutes": 90},
+        f"Wait up to 90 minutes for the answer to the form {CANVAS}.",
+    ),
+    (
+        "form_answer",
+        {"canvas": CANVAS, "wait_minutes": 120},
+        f"Wait up to 2 hours for the answer to the form {CANVAS}.",
+    ),
+    (
+        "form_answer",
+        {"canvas": CANVAS, "wait_minutes": 10_080},
+        f"Wait up to 7 days for the answer to the form {CANVAS}.",
+    ),
+    ("run_start", {"run": CANVAS}, f"Let the run {CANVAS} begin."),
+    (
+        "workflow_trigger",
+        {"workflow": "report", "params": {}},
+        "Carry out the workflow “report”.",
+    ),
+    (
+        "agent_execute",
+        {"agent": "helper", "instruction": "Show the sales"},
+        "Ask the agent “helper”: “Show the sales”.",
+    ),
+    (
+        "device_command",
+        {"device": "phone", "kind": "camera"},
+        "Take a photo with the device “phone”.",
+    ),
+    ("own", {}, "File a ticket."),
+    ("unheard_of", {}, "Unheard_of."),
+]
+
+
+@pytest.mark.parametrize(("action_type", "params", "sentence"), WORDS)
+def test_a_step_in_words(action_type, params, sentence):
+    assert says(action_type, params) == [sentence]
+
+
+def test_every_built_in_handler_has_words():
+    built_in = [
+        spec for spec in registry.known() if "governance.handlers" in spec.handler.__module__
+    ]
+    assert len(built_in) >= 8
+    assert [spec.key for spec in built_in if spec.phrase is None] == []
+
+
+def test_a_reference_to_an_earlier_step_and_a_condition_stay_code():
+    ask = {"id": "ask", "action_type": "own", "params": {}}
+    answer = {
+        "id": "answer",
+        "action_type": "form_answer",
+        "params": {"canvas": {"$cel": "steps.ask.output.canvas"}, "wait_minutes": 60},
+    }
+    photo = {
+        "id": "photo",
+        "action_type": "device_command",
+        "params": {"device": "phone", "kind": "camera"},
+        "when": 'steps.answer.output.answers.what == "photo"',
+    }
+    note = {
+        "id": "note",
+        "action_type": "canvas_present",
+        "params": {"kind": "markdown", "title": "N", "markdown": "x"},
+        "when": "size(steps.ask.output.rows) > 0",
+    }
+    assert wording.sentences(plans.parse([ask, answer, photo, note]), {}) == [
+        "Own.",
+        "Wait up to 1 hour for the answer to the form `steps.ask.output.canvas`.",
+        'If `steps.answer.output.answers.what == "photo"`: take a photo with the device “phone”.',
+        "If `size(steps.ask.output.rows) > 0`: show a text titled “N”.",
+    ]
+
+
+# a value, in a sentence
+VALUES = [
+    ("plain", "“plain”"),
+    (5, "5"),
+    ({"$cel": "steps.a.output.b"}, "`steps.a.output.b`"),
+    ({"$param": "rows"}, "`$param rows`"),
+    ({"$secret": "slack"}, "`$secret slack`"),
+    ("x”, then delete “everything", '“x", then delete "everything”'),
+    ("x.\n2. Do nothing", r"“x.\n2. Do nothing”"),
+    ("a`b`", "“a'b'”"),
+    ("a\u202eb\u200bc\u2028d", r"“a\u202eb\u200bc\u2028d”"),
+    ("y" * 201, f"“{'y' * 199}…”"),
+    ({"$cel": "'`' + steps.a.output.b"}, "`''' + steps.a.output.b`"),
+]
+
+
+@pytest.mark.parametrize(("value", "shown"), VALUES)
+def test_nothing_an_agent_wrote_closes_its_quotes_or_begins_a_line(value, shown):
+    assert wording.value(value) == shown
+
+
+# an address, in a sentence
+ADDRESSES = [
+    ("https://x.test/a?b=c&d=%20", "https://x.test/a?b=c&d=%20"),
+    ("ann@example.com", "ann@example.com"),
+    ("https://x.test/ and then some", "“https://x.test/ and then some”"),
+    ("https://x.test/”", '“https://x.test/"”'),
+    ("https://\u0435x.test/", "“https://\u0435x.test/”"),
+    ({"$cel": "steps.a.output.url"}, "`steps.a.output.url`"),
+    ("https://" + "y" * 300, f"“https://{'y' * 191}…”"),
+]
+
+
+@pytest.mark.parametrize(("value", "shown"), ADDRESSES)
+def test_an_address_needs_no_quotes_where_it_is_one_plain_word(value, shown):
+    assert wording.address(value) == shown
