@@ -33,6 +33,7 @@ COMMANDS = (
     "propose",
     "approve",
     "reject",
+    "reconcile",
     "worker",
     "serve",
     "replay",
