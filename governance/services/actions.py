@@ -87,7 +87,8 @@ def ask(
     Raises NotFound for an unknown action type and InvalidInput for params its schema refuses:
     a person who mistypes has asked nothing yet.
     """
-    plan = plans.parse(plans.single(action_type, params))
+    steps = plans.single(action_type, params)
+    plan = plans.parse(workflows.expanded(steps, workspace=agent.workspace))
     with transaction.atomic():
         clearing.look_up(plan, agent=agent)
         answer = clearing.clear(plan, agent=agent, run=None).deciding

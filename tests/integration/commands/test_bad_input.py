@@ -22,6 +22,7 @@ COMMANDS = (
     "replay",
     "demo",
     "serve",
+    "define_workflow",
 )
 
 
