@@ -35,6 +35,7 @@ from governance.domain.states import AgentState, CeilingState, GrantState
 from governance.domain.values import Json
 from governance.domain.words import Maturity
 from governance.models import Agent, Ceiling, Decision, Membership, Proposal, Run
+from governance.policy.redaction import clean
 from governance.services import agents
 
 LATEST = 10
@@ -266,7 +267,7 @@ def _made_of(row: Agent) -> Facts:
             fact("Module path", code(row.module_path)),
             fact("Class name", code(row.class_name)),
             fact("Fingerprint", code(row.fingerprint)),
-            fact("Configuration", json_block(configuration)),
+            fact("Configuration", json_block(clean(configuration))),
         ],
     )
 

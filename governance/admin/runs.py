@@ -29,6 +29,7 @@ from governance.admin.pages import FactsAdmin, Section
 from governance.admin.rendering.visible import visible
 from governance.admin.steps import keys_of
 from governance.models import Decision, Execution, Proposal, Run, Trigger
+from governance.policy.redaction import clean
 
 MOST_EVENTS = 100
 """Of each kind, the newest; a run may have many more."""
@@ -79,7 +80,7 @@ class TriggerAdmin(OfAgentAdmin):
             fact("Route", badge(row.route)),
             fact("Run", link(Run.objects.filter(trigger=row).select_related("agent").first())),
         ]
-        context = [fact("Context", json_block(row.context))]
+        context = [fact("Context", json_block(clean(row.context)))]
         return [Facts("Trigger", facts), _answers(row), Facts("What it was given", context)]
 
 
