@@ -153,7 +153,7 @@ def _flush_despite_guards():
 @pytest.fixture
 def house(db) -> House:
     """A workspace with one user a role, the built-in action types, and policy version 1."""
-    return House.build()
+    return House.first()
 
 
 @pytest.fixture

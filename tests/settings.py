@@ -10,6 +10,9 @@ os.environ.setdefault("LOG_LEVEL", "CRITICAL")
 from config.settings import *
 from config.settings import DATA_DIR, DATABASES
 
+# Every test's client is a new server, which would look through all the static files first.
+WHITENOISE_AUTOREFRESH = True
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":

@@ -16,6 +16,7 @@ from tests.factories.catalogue import ActionTypeFactory
 from tests.factories.moves import run_worker
 from tests.factories.people import MembershipFactory, by
 from tests.factories.policies import publish_rules
+from tests.factories.remembered import Remembered
 from tests.factories.runs import RunFactory
 from tests.factories.waiting import ProposalFactory
 from tests.factories.workspaces import WorkspaceFactory
@@ -46,6 +47,11 @@ class House:
             for role in Role
         }
         return cls(workspace=workspace, **people)
+
+    @staticmethod
+    def first() -> House:
+        """As `build`, for the one house that most tests begin with: built once a session."""
+        return _FIRST.get()
 
     @property
     def by_governor(self) -> Actor:
@@ -96,3 +102,6 @@ class House:
     def work(self) -> Iterable[Execution]:
         """Carry out everything that is ready for workers."""
         return run_worker()
+
+
+_FIRST = Remembered(House.build)

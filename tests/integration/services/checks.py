@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from django.apps import apps
+from django.db import connection
 
 from governance.models import LedgerEntry
 
@@ -14,12 +15,19 @@ from governance.models import LedgerEntry
 def everything() -> dict[str, list[tuple]]:
     """Every row of every table of ours, so that a refusal can be seen to have changed nothing."""
     return {
-        model.__name__: [
-            tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
-            for row in model._default_manager.order_by("pk").values_list()
-        ]
+        model.__name__: _rows(model._meta.db_table)
         for model in apps.get_app_config("governance").get_models()
     }
+
+
+def _rows(table: str) -> list[tuple]:
+    """As the driver reads them, which takes a tenth of the time that model instances take."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table} ORDER BY id")  # noqa: S608  a table of ours
+        return [
+            tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
+            for row in cursor.fetchall()
+        ]
 
 
 @contextmanager
