@@ -50,7 +50,7 @@ def visit(chromium, live_server):
         )
         contexts.append(context)
         if user is not None:
-            context.add_cookies([_session(user, live_server.url)])
+            context.add_cookies([session_of(user, live_server.url)])
         page = context.new_page()
         page.set_default_timeout(10_000)
         page.on("request", watch)
@@ -63,7 +63,8 @@ def visit(chromium, live_server):
     assert wrong == []
 
 
-def _session(user, url):
+def session_of(user, url):
+    """The cookie of somebody who is signed in."""
     client = Client()
     client.force_login(user)
     value = client.cookies[settings.SESSION_COOKIE_NAME].value
