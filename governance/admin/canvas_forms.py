@@ -109,15 +109,15 @@ def shown(request: HttpRequest, row: Canvas, sent: Sent) -> dict[str, Any]:
     """What the canvas's page says of its form. Raises InvalidInput for one that is none."""
     fields, answer = forms.fields_of(row), answer_of(row)
     may_answer = may(request, row, Right.DECIDE)
+    inputs = [_input(each, sent) for each in fields]
     return {
-        "fields": [_input(each, sent) for each in fields],
-        "wrong": [visible(each.label) for each in fields if each.name in sent.errors],
+        "fields": inputs,
+        "wrong": [each for each in inputs if each.error],
         "refused": visible(sent.refused),
         "unsaved": _unsaved(fields, sent) if sent.refused else [],
         "answer": answer,
         "given": _given(fields, answer) if answer else [],
         "answerable": may_answer and answer is None,
-        "may_answer": may_answer,
         "longest": MAX_TEXT,
         "waiting": list(Execution.objects.waiting_for(row.pk).order_by("created_at")[:10]),
     }

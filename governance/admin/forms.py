@@ -77,9 +77,20 @@ class JsonField(forms.CharField):
     kind: ClassVar[type] = dict
     wanted: ClassVar[str] = ""
 
-    def __init__(self, *, rows: int = 12, max_length: int = MOST_JSON, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        rows: int = 12,
+        max_length: int = MOST_JSON,
+        required: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
-            max_length=max_length, strip=False, widget=code_area(rows), required=False, **kwargs
+            max_length=max_length,
+            strip=False,
+            widget=code_area(rows),
+            required=required,
+            **kwargs,
         )
 
     def prepare_value(self, value: Any) -> Any:
@@ -87,7 +98,7 @@ class JsonField(forms.CharField):
         return value if isinstance(value, str) else strict_json.show(value)
 
     def clean(self, value: Any) -> Any:
-        """Parse strictly; nothing at all is an empty value."""
+        """Parse strictly; nothing at all is an empty value, where that is allowed."""
         text = super().clean(value)
         if not text.strip():
             return self.kind()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from governance.admin.frame import tag
@@ -108,7 +109,21 @@ def words(plan: Plan, types: Catalogue) -> list[SafeString]:
     masked = tuple(replace(step, params=clean(step.params)) for step in plan.steps)
     titles = {key: found.title for key, found in types.items()}
     found = wording.sentences(Plan(masked, plan.text), titles)
-    return [visible(clean_text(sentence)) for sentence in found]
+    return [_sentence(clean_text(sentence)) for sentence in found]
+
+
+def _sentence(text: str) -> SafeString:
+    """A sentence with its `code` as such; nothing an agent wrote brings a backtick into it."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return visible(text)  # one without its other half: of a handler of somebody's own
+    drawn = (
+        format_html('<code class="ag-code">{}</code>', visible(part, edges=False))
+        if number % 2
+        else visible(part, edges=False)
+        for number, part in enumerate(parts)
+    )
+    return format_html_join("", "{}", ((part,) for part in drawn))
 
 
 def heading(plan: Plan, types: Catalogue) -> str:

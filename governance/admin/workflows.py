@@ -42,12 +42,14 @@ class VersionForm(forms.Form):
     title = forms.CharField(max_length=200, widget=line(), help_text="What it does, in a line.")
     params_schema = JsonObjectField(
         rows=8,
+        required=True,
         max_length=schemas.MAX_BYTES,
         label="Schema of its params",
         help_text="A JSON Schema of an object. Every param that the plan uses has to be required.",
     )
     plan = JsonListField(
         rows=16,
+        required=True,
         max_length=plans.MAX_BYTES,
         help_text=(
             'A JSON list of steps: {"id", "action_type", "params", "when"?}. {"$param": "name"} '

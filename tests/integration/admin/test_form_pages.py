@@ -81,9 +81,9 @@ def errors(response):
 
 def alert(response):
     found = re.search(
-        r'<div class="ag-refusal" role="alert">(.*?)</div>', response.content.decode()
+        r'<div class="ag-refusal" role="alert">(.*?)</div>', response.content.decode(), re.DOTALL
     )
-    return html.unescape(re.sub(r"<[^>]*>", "", found[1])) if found else ""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", found[1])).split()) if found else ""
 
 
 # --- Answering ------------------------------------------------------------------------------------
@@ -195,7 +195,10 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_lost(
 
     assert response.status_code == 400
     assert errors(response) == expected
-    assert alert(response).startswith("Nothing was sent. Correct what is marked: ")
+    said_first = "Nothing was sent. Correct what is marked below, and send it again: "
+    assert alert(response).startswith(said_first)
+    for name in expected:
+        assert f'href="#answer-{name}"' in response.content.decode()
     kept = {**TYPED, **typed}
     text = response.content.decode()
     assert inputs(response)["answer-hours"] == kept["answer-hours"]

@@ -92,8 +92,11 @@ def test_a_version_says_what_it_does_and_how_it_is_triggered(house, workflow):
     response = signed_in(house.viewer).get(url("workflow", "change", workflow))
     text = said(response)
     assert "1, the newest: this is what a trigger gets" in text
-    assert "Show a text titled `$param what`." in text
-    assert "If `steps.show.state == 'done'`: show a text titled “<script>”." in text
+    assert "Show a text titled $param what ." in text
+    assert "If steps.show.state == 'done' : show a text titled “<script>”." in text
+    assert '<code class="ag-code">steps.show.state == &#x27;done&#x27;</code>' in (
+        response.content.decode()
+    )
     assert "This is the only one." in text
     assert "<script>report" not in response.content.decode()
     schema, plan, step = blocks(response)
@@ -204,8 +207,10 @@ WRONG = [
     ({"params_schema": "[]"}, "Write a JSON object here: { ... }."),
     ({"params_schema": '{"type": NaN}'}, "NaN is not a JSON number"),
     ({"plan": "[9007199254740993]"}, "2**53"),
-    ({"plan": ""}, "plan: List should have at least 1 item"),
-    ({"params_schema": ""}, "The params_schema must be an object schema"),
+    ({"plan": ""}, "This field is required."),
+    ({"plan": "[]"}, "plan: List should have at least 1 item"),
+    ({"params_schema": ""}, "This field is required."),
+    ({"params_schema": "{}"}, "The params_schema must be an object schema"),
     ({"params_schema": '{"type": "object"}'}, "uses params that its schema does not require: what"),
     ({"title": ""}, "This field is required."),
     ({"name": "Report!"}, "Use a-z, 0-9, _ and -, from a letter."),
