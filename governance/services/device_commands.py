@@ -23,6 +23,7 @@ from governance.domain.states import DeviceCommandState, DeviceState, StepState
 from governance.domain.values import Json, canonical_text, digest, require_text
 from governance.models import Device, DeviceCommand, ExecutionStep
 from governance.models.device import COMMAND_OPEN, COMMAND_REPORTED
+from governance.policy.redaction import clean_text
 
 MIN_TIMEOUT, MAX_TIMEOUT = 5, 300
 """Seconds a command may wait for its device."""
@@ -121,7 +122,7 @@ def report(
                 "report_digest": sealed,
                 "result": canonical_text(said, what="reading") if reading else "",
                 "photo": reading.content if isinstance(reading, Photo) else None,
-                "error": error,
+                "error": clean_text(error),
             },
             data={"report": sealed, "late": late},
         )

@@ -158,6 +158,7 @@ def test_the_page_shows_what_it_was_asked_for_and_what_came_back(browser, house)
     assert "refused: https://[redacted]@far.test/?token=[redacted] &lt;b&gt;" in markup
     assert "U+202E" in text
     assert "hunter22" not in markup
+    assert "hunter22" not in DeviceCommand.objects.get(pk=failed.pk).error
     assert DeviceCommand.objects.count() == 3
     listed = said(browser.get(url("device", "changelist")))
     assert "front-desk camera, location, notification Active just now" in listed
