@@ -118,13 +118,17 @@ class LiveTools:
         return _result(self._settled(execution.pk), answer.reasons)
 
     def _settled(self, execution_id: uuid.UUID) -> Execution:
-        """Carry it out here, or, where a worker was faster, wait until it has."""
+        """Carry it out here, or, where a worker was faster, wait until it has.
+
+        What waits for a person is left waiting: the run has its own time to keep.
+        """
         while True:
             with contextlib.suppress(LeaseLost):  # a worker took it over, and will end it
                 executions.run(execution_id=execution_id, by=holder.this_process())
             execution = Execution.objects.get(pk=execution_id)
             ended = execution.state in {*EXECUTION_ENDED, ExecutionState.IN_DOUBT}
-            if ended or time.monotonic() >= self._ends_at:
+            waits = execution.waiting_for is not None
+            if ended or waits or time.monotonic() >= self._ends_at:
                 return execution
             time.sleep(POLL_SECONDS)
 

@@ -8,9 +8,9 @@ import pytest
 
 from governance.domain.words import Effect
 from governance.models import Decision, Execution, Proposal
-from governance.services import agent_runs, executions
+from governance.services import agent_runs, executions, forms
 from tests.agents import SECRET, execute
-from tests.factories import approved, make_spec, rule, run_worker
+from tests.factories import CanvasFactory, RunFactory, approved, make_spec, rule, run_worker
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,25 @@ def test_what_an_intern_changes_waits_and_is_carried_out_after_approval(things, 
     run_worker()
     proposal.refresh_from_db()
     assert proposal.state == "executed"
+
+
+def test_what_waits_for_a_person_does_not_hold_the_run(things, agent_of):
+    agent = agent_of("Echo")
+    fields = [{"name": "why", "label": "Why?", "type": "text"}]
+    form = CanvasFactory(
+        run=RunFactory(agent=agent),
+        params={"kind": "form", "title": "A question", "form": {"fields": fields}},
+    )
+    acts = [["form_answer", {"canvas": str(form.id), "wait_minutes": 60}], ["thing_read", {}]]
+    ran = execute(agent, context={"acts": acts})
+    waiting, done = ran.ending.output["answers"]
+    assert (waiting["state"], done["state"]) == ("waiting", "done")
+    assert waiting["reasons"][-1] == "the execution is ready, and not ended yet"
+    assert ran.ending.outcome == "succeeded"
+
+    forms.answer(canvas=form, answers={"why": "because"}, by=things.by_reviewer)
+    run_worker()
+    assert set(Execution.objects.values_list("state", flat=True)) == {"done"}
 
 
 def test_what_cannot_even_be_asked_is_an_answer(things, agent_of):
