@@ -27,6 +27,7 @@ COMMANDS = (
     "setup",
     "register_agent",
     "load_actions",
+    "define_workflow",
     "trigger",
     "run_agent",
     "decide",

@@ -24,10 +24,14 @@ from governance.services import (
     agents,
     allowed_hosts,
     demos,
+    forms,
     people,
+    proposals,
     reviews,
+    workflows,
 )
 from tests.agents import serving
+from tests.factories import run_worker
 
 ROOT = Path(settings.BASE_DIR)
 
@@ -65,14 +69,14 @@ def test_an_approved_proposal_is_claimed_and_reported_as_documented(demo):
     execute(first_agent)
     proposal = Proposal.objects.get()
     reviews.approve(proposal=proposal, digest=proposal.digest, by=demo.person)
-    after_approval, _handler = blocks("docs/connecting.md", "python")
+    after_approval, _form, _handler = blocks("docs/connecting.md", "python")
     assert "acting: address_change" in execute(after_approval)
     proposal.refresh_from_db()
     assert proposal.state == "executed"
 
 
 def test_the_documented_handler_registers_and_joins_the_catalogue(demo):
-    _after_approval, handler = blocks("docs/connecting.md", "python")
+    _after_approval, _form, handler = blocks("docs/connecting.md", "python")
     try:
         execute(handler)
         created = action_types.install_builtin(workspace=demo.workspace, by=demo.person)
@@ -82,12 +86,37 @@ def test_the_documented_handler_registers_and_joins_the_catalogue(demo):
 
 
 def test_the_documented_catalogue_loads(demo):
-    (catalogue,) = blocks("docs/connecting.md", "json")
+    catalogue, _workflow, _step = blocks("docs/connecting.md", "json")
     ActionType.objects.filter(key="refund_issue").delete()
     loaded = action_types.load(
         workspace=demo.workspace, entries=json.loads(catalogue), by=demo.person
     )
     assert loaded["created"] == ["refund_issue"]
+
+
+def test_the_documented_form_is_asked_and_waited_for(demo):
+    _after_approval, source, _handler = blocks("docs/connecting.md", "python")
+    assert "waits for a person: " in execute(source)
+    proposal = Proposal.objects.get()
+    reviews.approve(proposal=proposal, digest=proposal.digest, by=demo.person)
+    run_worker()
+    form = Canvas.objects.get(title="At the door")
+    assert Execution.objects.get().waiting_for == form.id
+    forms.answer(canvas=form, answers={"what": "location"}, by=demo.person)
+    run_worker()
+    (location,) = Execution.objects.get().steps.filter(step="location")
+    assert location.error.startswith("There is no device 'door' here")  # this demo has none
+
+
+def test_the_documented_workflow_is_defined_and_triggered(demo):
+    _catalogue, workflow, step = (json.loads(text) for text in blocks("docs/connecting.md", "json"))
+    workflows.load(workspace=demo.workspace, entry=workflow, by=demo.person)
+    agent = demo.agents["intern"]
+    proposal = proposals.propose(agent=agent, plan=[step], by=agent.actor)
+    reviews.approve(proposal=proposal, digest=proposal.digest, by=demo.person)
+    run_worker()
+    assert Canvas.objects.get().content == {"markdown": "The invoices are out."}
+    assert Execution.objects.get().steps.get().step == "tell_show"
 
 
 def test_the_documented_program_runs(demo, monkeypatch):
