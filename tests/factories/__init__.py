@@ -39,7 +39,12 @@ from tests.factories.people import (
     member_of,
 )
 from tests.factories.policies import PolicyVersionFactory, publish_rules, rule
-from tests.factories.records import CanvasFactory, DecisionFactory, LedgerEntryFactory
+from tests.factories.records import (
+    CanvasFactory,
+    DecisionFactory,
+    FormAnswerFactory,
+    LedgerEntryFactory,
+)
 from tests.factories.runs import QueuedRunFactory, RunFactory, TriggerFactory
 from tests.factories.waiting import (
     ExecutionFactory,
@@ -65,6 +70,7 @@ __all__ = [
     "EmptyWorkspaceFactory",
     "ExecutionFactory",
     "ExecutionStepFactory",
+    "FormAnswerFactory",
     "GrantFactory",
     "House",
     "LedgerEntryFactory",

@@ -6,15 +6,18 @@ import factory
 from django.db import transaction
 
 from governance import gate, ledger
+from governance.domain.roles import Role
 from governance.domain.words import Mode
-from governance.models import Canvas, Decision, LedgerEntry
-from governance.services import actions
+from governance.models import Canvas, Decision, FormAnswer, LedgerEntry
+from governance.services import actions, forms
 from tests.factories.base import ServiceFactory
 from tests.factories.moves import run_worker
-from tests.factories.people import BY_SYSTEM
+from tests.factories.people import BY_SYSTEM, member_of
 from tests.factories.runs import RunFactory
 
 MARKDOWN = {"kind": "markdown", "title": "A note", "markdown": "# A note"}
+WHY = {"name": "why", "label": "Why?", "type": "text", "required": True}
+FORM = {"kind": "form", "title": "A question", "form": {"fields": [WHY]}}
 
 
 class DecisionFactory(ServiceFactory):
@@ -51,6 +54,20 @@ class CanvasFactory(ServiceFactory):
         assert answer.execution.mode == Mode.HANDLER
         run_worker()
         return Canvas.objects.get(step__execution=answer.execution)
+
+
+class FormAnswerFactory(ServiceFactory):
+    """Given by a reviewer to a form of one question."""
+
+    class Meta:
+        model = FormAnswer
+
+    canvas = factory.SubFactory(CanvasFactory, params=FORM)
+
+    @classmethod
+    def make(cls, *, canvas, answers=None, by=None):
+        by = by or member_of(canvas.workspace, Role.REVIEWER)
+        return forms.answer(canvas=canvas, answers=answers or {"why": "because"}, by=by)
 
 
 class LedgerEntryFactory(ServiceFactory):

@@ -22,6 +22,7 @@ from tests.factories import (
     EmptyWorkspaceFactory,
     ExecutionFactory,
     ExecutionStepFactory,
+    FormAnswerFactory,
     GrantFactory,
     LedgerEntryFactory,
     MembershipFactory,
@@ -32,6 +33,7 @@ from tests.factories import (
     RunFactory,
     TriggerFactory,
     UserFactory,
+    WorkflowFactory,
     WorkspaceFactory,
     make_spec,
     rule,
@@ -52,6 +54,7 @@ ALL = [
     EmptyWorkspaceFactory,
     ExecutionFactory,
     ExecutionStepFactory,
+    FormAnswerFactory,
     GrantFactory,
     LedgerEntryFactory,
     MembershipFactory,
@@ -62,6 +65,7 @@ ALL = [
     RunFactory,
     TriggerFactory,
     UserFactory,
+    WorkflowFactory,
     WorkspaceFactory,
 ]
 
