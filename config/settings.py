@@ -146,6 +146,9 @@ TASKS = engines.tasks(
 )
 INSTALLED_APPS += engines.APPS[GOVERNANCE_ENGINE]
 
+# Chromium for `browser_automate`; when empty, the first found on the PATH.
+GOVERNANCE_BROWSER = env.str("GOVERNANCE_BROWSER", default="")
+
 UNFOLD = {
     "SITE_TITLE": "Agent Governance",
     "SITE_HEADER": "Agent Governance",

@@ -28,7 +28,7 @@ WAL_SAFE_FROM = (3, 51, 3)
 
 @register()
 def handlers_exist(app_configs: Apps, **options: Any) -> list[CheckMessage]:  # noqa: ARG001  Django calls it so
-    """Every enabled action type in handler mode has a handler, with the same effect class."""
+    """Every enabled action type in handler mode has a handler, fit to work, of the same effect."""
     try:
         rows = list(ActionType.objects.enabled().filter(mode=Mode.HANDLER))
     except DatabaseError:
@@ -41,6 +41,8 @@ def handlers_exist(app_configs: Apps, **options: Any) -> list[CheckMessage]:  # 
             found.append(_missing(row))
         elif spec.effect != row.effect:
             found.append(_other_effect(row, spec))
+        elif spec.lacks and (lacking := spec.lacks()):
+            found.append(_unfit(row, lacking))
     return found
 
 
@@ -107,6 +109,15 @@ def _other_effect(row: ActionType, spec: registry.ActionSpec) -> CheckMessage:
         f"{row.effect}, and its handler in {spec.handler.__module__} says {spec.effect.value}.",
         hint="Make them agree: what is promised about repeating a step depends on it.",
         id="governance.E003",
+    )
+
+
+def _unfit(row: ActionType, lacking: str) -> CheckMessage:
+    return Error(
+        f"The action type {row.key!r} of workspace {row.workspace} is enabled, and what it needs "
+        f"is not here. {lacking}",
+        hint="Install it where the workers run, or disable the action type.",
+        id="governance.E005",
     )
 
 

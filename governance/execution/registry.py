@@ -71,6 +71,7 @@ class ActionSpec:
     """What a handler says of itself: the catalogue entry that `setup` writes for it.
 
     `phrase` says in a few words what it will do with some params, which may hold references.
+    `lacks` says what has to be installed before it works here, and is empty when nothing has to.
     """
 
     key: str
@@ -82,6 +83,7 @@ class ActionSpec:
     params_schema: dict[str, Json]
     handler: Handler
     phrase: Callable[[dict[str, Json]], str] | None = None
+    lacks: Callable[[], str] | None = None
     system_only: bool = False
     timeout_seconds: int = 60
     expires_after: datetime.timedelta = field(default=datetime.timedelta(days=7))

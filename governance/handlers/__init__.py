@@ -3,6 +3,7 @@
 from governance.execution import registry
 from governance.handlers import (
     agent_execute,
+    browser_automate,
     canvas_present,
     device_command,
     form_answer,
@@ -13,6 +14,7 @@ from governance.handlers import (
 
 for _spec in (
     agent_execute.SPEC,
+    browser_automate.SPEC,
     canvas_present.SPEC,
     device_command.SPEC,
     form_answer.SPEC,

@@ -111,7 +111,8 @@ def define(*, workspace: Workspace, key: str, values: dict[str, Any], by: Actor)
 def install_builtin(*, workspace: Workspace, by: Actor) -> list[str]:
     """Define the action types of every registered handler; returns the keys it created.
 
-    An action type that is already there is left as its governors have it.
+    One whose handler lacks something on this machine is left disabled. An action type that is
+    already there is left as its governors have it.
     """
     created = []
     with transaction.atomic():
@@ -132,6 +133,7 @@ def install_builtin(*, workspace: Workspace, by: Actor) -> list[str]:
                 expires_after=spec.expires_after,
                 timeout_seconds=spec.timeout_seconds,
                 system_only=spec.system_only,
+                enabled=not (spec.lacks and spec.lacks()),
             )
             check(row)
             row.save()

@@ -10,6 +10,7 @@ from django.core import checks as django_checks
 from django.db import connection
 
 from governance import checks
+from governance.browser import installed
 from governance.domain.words import Effect
 from governance.models import ActionType
 from tests.factories import make_spec, registered_handler
@@ -68,6 +69,36 @@ def test_an_action_type_and_its_handler_must_agree_on_the_effect(house, effect):
     assert code == "governance.E003"
     assert effect in message
     assert "keyed" in message
+
+
+@pytest.mark.django_db
+def test_an_action_type_whose_handler_lacks_something_is_an_error_that_says_what(house):
+    lacking = ["Glue is not installed."]
+    spec = make_spec("stamp", lacks=lambda: lacking[0])
+    with registered_handler(spec, workspace=house.workspace) as action_type:
+        assert not action_type.enabled
+        assert found() == []
+        ActionType.objects.filter(pk=action_type.pk).update(enabled=True)
+        ((code, message),) = found()
+        assert code == "governance.E005"
+        assert "'stamp'" in message
+        assert message.endswith("Glue is not installed.")
+        lacking[0] = ""
+        assert found() == []
+
+
+@pytest.mark.django_db
+def test_a_browser_that_is_not_here_is_named_with_what_to_install(house, settings, monkeypatch):
+    ActionType.objects.filter(key="browser_automate").update(enabled=True)
+    monkeypatch.setattr(installed, "find_spec", lambda name: None)
+    ((code, message),) = found()
+    assert code == "governance.E005"
+    assert "requirements-browser.txt" in message
+    monkeypatch.setattr(installed, "find_spec", lambda name: object())
+    settings.GOVERNANCE_BROWSER = "/nowhere/chromium"
+    ((code, message),) = found()
+    assert code == "governance.E005"
+    assert "/nowhere/chromium (GOVERNANCE_BROWSER)" in message
 
 
 @pytest.mark.django_db

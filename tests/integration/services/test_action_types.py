@@ -46,6 +46,8 @@ def test_define_writes_the_row_and_its_entry(house):
         "description": "",
         "required_approvals": 1,
         "expires_after": 168,
+        "max_attempts": 3,
+        "timeout_seconds": 60,
         "enabled": True,
     }
     assert entry.data["data"] == {"key": "pay", "before": None, "after": after}
@@ -191,7 +193,18 @@ def test_install_builtin_defines_what_handlers_say_of_themselves(registered):
     workspace = EmptyWorkspaceFactory()
     with recorded() as entries:
         created = action_types.install_builtin(workspace=workspace, by=BY_SYSTEM)
-    assert created == ["canvas_present", "run_start", "stamp"]
+    assert created == [
+        "agent_execute",
+        "browser_automate",
+        "canvas_present",
+        "device_command",
+        "form_answer",
+        "integration_connect",
+        "integration_connect_keyed",
+        "run_start",
+        "stamp",
+        "workflow_trigger",
+    ]
     assert [(e.kind, e.data["data"]["key"]) for e in entries] == [
         ("action_type.created", key) for key in created
     ]
@@ -199,10 +212,26 @@ def test_install_builtin_defines_what_handlers_say_of_themselves(registered):
         "key", "mode", "complexity", "effect", "system_only"
     )
     assert list(rows) == [
+        ("agent_execute", "handler", 3, "unkeyed", False),
+        ("browser_automate", "handler", 3, "unkeyed", False),
         ("canvas_present", "handler", 2, "local", False),
+        ("device_command", "handler", 3, "keyed", False),
+        ("form_answer", "handler", 1, "local", False),
+        ("integration_connect", "handler", 4, "unkeyed", False),
+        ("integration_connect_keyed", "handler", 4, "keyed", False),
         ("run_start", "handler", 2, "local", True),
         ("stamp", "handler", 4, "keyed", False),
+        ("workflow_trigger", "handler", 1, "local", False),
     ]
+
+
+@pytest.mark.parametrize(("lacking", "enabled"), [("", True), ("Glue is not here.", False)])
+def test_install_builtin_enables_what_has_all_it_needs_here(registered, lacking, enabled):
+    registered(make_spec("stamp", lacks=lambda: lacking))
+    workspace = EmptyWorkspaceFactory()
+    action_types.install_builtin(workspace=workspace, by=BY_SYSTEM)
+    assert ActionType.objects.get(workspace=workspace, key="stamp").enabled is enabled
+    assert ActionType.objects.get(workspace=workspace, key="canvas_present").enabled
 
 
 def test_install_builtin_leaves_what_governors_changed(house):
