@@ -116,6 +116,11 @@ class Seen:
         return steps.words(self.plan, self.types)
 
     @cached_property
+    def finding(self) -> str:
+        """What was found by the person who settled its doubt, if there was one."""
+        return execution_standing.finding(self.row)
+
+    @cached_property
     def parts(self) -> list[Part]:
         """In the order of the page."""
         row = self.row
@@ -144,8 +149,9 @@ class Seen:
 
     def _step(self, one: ExecutionStep, brought: Brought) -> dict[str, Any]:
         one.output = self._outputs[one.pk]
-        sentence = self.sentences[one.position]
-        return execution_steps.context(self.admin, one, self.rows, sentence, brought)
+        found = execution_steps.context(self.admin, one, self.rows, brought)
+        settled = bool(self.finding) and one.error == self.finding
+        return {**found, "sentence": self.sentences[one.position], "settled": settled}
 
     @cached_property
     def _outputs(self) -> dict[Any, str]:
@@ -166,7 +172,7 @@ class Seen:
             "awaited": execution_standing.awaited(admin, row),
             "put_off": execution_standing.is_put_off(row),
             "error": visible(clean_text(row.error)),
-            "settled": execution_standing.settled(row),
+            "settled": visible(self.finding),
         }
 
     def _act(self) -> dict[str, Any]:

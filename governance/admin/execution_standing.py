@@ -15,7 +15,6 @@ from django.utils.safestring import SafeString
 from governance.admin import frame
 from governance.admin.base import may
 from governance.admin.facts import NOTHING, anchor, code
-from governance.admin.rendering.visible import visible
 from governance.domain.roles import Right
 from governance.domain.states import ExecutionState, ProposalState, StepState, WorkspaceState
 from governance.domain.words import Mode
@@ -111,11 +110,10 @@ def consequences(rows: list[ExecutionStep]) -> list[dict[str, Any]]:
     ]
 
 
-def settled(row: Execution) -> SafeString:
+def finding(row: Execution) -> str:
     """What a person found who settled its doubt; empty where nobody had to."""
-    if row.state not in {ExecutionState.DONE, ExecutionState.FAILED}:
-        return SafeString("")
-    return visible(executions.finding(row))
+    ended = row.state in {ExecutionState.DONE, ExecutionState.FAILED}
+    return executions.finding(row) if ended else ""
 
 
 def _waiting(row: Execution) -> str:

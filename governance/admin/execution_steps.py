@@ -14,7 +14,6 @@ from django.contrib.admin import ModelAdmin
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.safestring import SafeString
 
 from governance.admin import frame, pictures
 from governance.admin.rendering.visible import revealed, visible
@@ -80,7 +79,6 @@ def context(
     admin: ModelAdmin[Any],
     row: ExecutionStep,
     rows: list[ExecutionStep],
-    sentence: SafeString,
     brought: Brought,
 ) -> dict[str, Any]:
     """What the template of a step draws; `rows` are all the steps, in order."""
@@ -89,7 +87,6 @@ def context(
     return {
         "row": row,
         "number": row.position + 1,
-        "sentence": sentence,
         "state": frame.state_badge(row),
         "why": visible(why(row, rows)),
         "problem": said if problem else "",

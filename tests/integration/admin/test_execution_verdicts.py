@@ -171,6 +171,9 @@ def test_it_is_settled_with_a_note_and_both_are_in_the_ledger(client, house, dou
     assert "Settled: the execution is done." in said(response)
     assert f"{name} found: Seen. Twice." in said(response)
     assert "Settle it" not in said(response)
+    part = said(response).split("refund as step step1")[1].split("What was asked for")[0]
+    assert "Settled 2" in part
+    assert "Took" not in part  # that would be the time until somebody looked
     step = doubtful.steps.get()
     assert (step.state, step.error) == ("done", f"{name} found: Seen.\nTwice.")
     assert state(doubtful) == ("done", "executed")
