@@ -28,7 +28,7 @@ from governance.models import (
     Run,
     Trigger,
 )
-from governance.policy import schemas
+from governance.policy import references, schemas
 from governance.policy.conditions import Condition
 from governance.policy.facts import ActionFacts, ActionQuestion, AgentFacts, GrantFacts
 from governance.policy.gate import Verdict, denied, judge_action, judge_trigger
@@ -97,7 +97,13 @@ def ask_to_act(
         verdict = (
             denied(f"invalid params: {'; '.join(wrong)}")
             if wrong
-            else _judge(agent=agent, policy=policy, found=found, params=params, run=run)
+            else _judge(
+                agent=agent,
+                policy=policy,
+                found=found,
+                params=references.known(params) if unresolved else params,
+                run=run,
+            )
         )
     return Answer(
         verdict,

@@ -29,7 +29,7 @@ class _Step(BaseModel):
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
     action_type: Annotated[str, Field(min_length=1, max_length=100)]
     params: dict[str, Json]
-    when: Annotated[str, Field(min_length=1)] | None = None
+    when: Annotated[str, Field(min_length=1)] = ""  # only where none is given, so null is refused
 
 
 _STEPS = TypeAdapter(Annotated[list[_Step], Field(min_length=1, max_length=MAX_STEPS)])
@@ -91,7 +91,7 @@ def parse(data: Json) -> Plan:
         found = _STEPS.validate_python(read_back)
     except ValidationError as error:
         raise InvalidInput(_first_problem(error)) from error
-    steps = tuple(Step(step.id, step.action_type, step.params, step.when) for step in found)
+    steps = tuple(Step(step.id, step.action_type, step.params, step.when or None) for step in found)
     _check(steps)
     return Plan(steps, text)
 
@@ -102,7 +102,7 @@ def parse_step(data: Json) -> Step:
         found = _Step.model_validate(data)
     except ValidationError as error:
         raise InvalidInput(_first_problem(error)) from error
-    return Step(found.id, found.action_type, found.params, found.when)
+    return Step(found.id, found.action_type, found.params, found.when or None)
 
 
 def parse_text(text: str | bytes) -> Plan:

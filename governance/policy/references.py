@@ -84,6 +84,26 @@ def paths(value: Json, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, 
     return []
 
 
+def known(value: Json) -> Json:
+    """The value without what references stand for: the members, and the lists, that hold one.
+
+    A rule that looks at those finds nothing there, and so counts as matched.
+    """
+    if isinstance(value, dict):
+        if KEY in value:
+            return {}
+        return {key: known(child) for key, child in value.items() if not _is_unknown(child)}
+    if isinstance(value, list):
+        return [known(child) for child in value]
+    return value
+
+
+def _is_unknown(value: Json) -> bool:
+    if isinstance(value, list):  # without one of its elements it would be another list
+        return any(_is_unknown(child) for child in value)
+    return isinstance(value, dict) and KEY in value
+
+
 def resolve(value: Json, outputs: Outputs) -> Json:
     """The value with every reference replaced by what it stands for. Raises InvalidInput."""
     if isinstance(value, dict):
@@ -106,7 +126,7 @@ def _compile(source: str, ids: tuple[str, ...]) -> Any:
         raise InvalidInput(f"an expression is longer than {MAX_LENGTH:,} characters")
     try:
         return _env(ids).compile(source)
-    except (RuntimeError, ValueError, UnicodeError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:  # TypeError: no valid Unicode
         first = str(error).splitlines()[0].removeprefix("INVALID_ARGUMENT: ")
         message = f"`{source}` does not compile: {first} (only earlier steps may be named)"
         raise InvalidInput(message) from error

@@ -12,7 +12,7 @@ from governance.domain.words import DecisionKind, Mode, Route, strictest
 from governance.gate import Answer
 from governance.models import ActionType, Agent, Decision, Execution, Proposal, Run
 from governance.models.policy import PolicyVersion
-from governance.policy import schemas
+from governance.policy import references, schemas
 from governance.policy.plans import Plan
 
 
@@ -72,7 +72,7 @@ def look_up(plan: Plan, *, agent: Agent, by_system: bool = False) -> Catalogue:
     """The plan's action types. Raises NotFound for one that is unknown or disabled.
 
     Raises InvalidInput for params its schema refuses, for one reserved to the system, and for
-    plans that mix modes or give an agent more than one step to carry out by itself.
+    plans that mix modes or give an agent more to carry out by itself than one step as it stands.
     """
     types = []
     for step in plan.steps:
@@ -86,9 +86,21 @@ def look_up(plan: Plan, *, agent: Agent, by_system: bool = False) -> Catalogue:
     modes = {found.mode for found in types}
     if len(modes) > 1:
         raise InvalidInput("The plan mixes steps for handlers and for the agent; split it.")
-    if modes == {Mode.AGENT} and len(types) > 1:
-        raise InvalidInput("An agent carries out one step at a time; propose each by itself.")
+    if modes == {Mode.AGENT}:
+        _check_for_agents(plan)
     return Catalogue(tuple(types))
+
+
+def _check_for_agents(plan: Plan) -> None:
+    """Nobody resolves references for an agent, nor asks the gate again when they are known."""
+    if len(plan.steps) > 1:
+        raise InvalidInput("An agent carries out one step at a time; propose each by itself.")
+    [step] = plan.steps
+    if step.when is not None or references.expressions(step.params):
+        raise InvalidInput(
+            f"Step {step.id}: an agent carries its step out as it stands; write values in place of "
+            f'"{references.KEY}", and leave "when" out.'
+        )
 
 
 def clear(plan: Plan, *, agent: Agent, run: Run | None, by_system: bool = False) -> Clearing:

@@ -7,10 +7,23 @@ from django.contrib.auth import authenticate, get_user_model
 from governance.models import ActionType, LedgerEntry, Membership, PolicyVersion, Workspace
 
 
+BUILTIN = [
+    "agent_execute",
+    "browser_automate",
+    "canvas_present",
+    "device_command",
+    "form_answer",
+    "integration_connect",
+    "integration_connect_keyed",
+    "run_start",
+    "workflow_trigger",
+]
+
+
 def test_it_creates_everything_and_prints_the_password_once(command):
     first = command("setup", "--username", "alex", "--json").json
     assert first["workspace"] == "default"
-    assert first["action_types_created"] == ["canvas_present", "run_start"]
+    assert first["action_types_created"] == BUILTIN
     assert first["policy_version_published"] == 1
     assert authenticate(username="alex", password=first["generated_password"]) is not None
     membership = Membership.objects.get()
@@ -28,7 +41,7 @@ def test_it_is_safe_to_repeat(command):
     assert "generated_password" not in again.json
     assert LedgerEntry.objects.count() == before
     assert (Workspace.objects.count(), PolicyVersion.objects.count()) == (1, 1)
-    assert ActionType.objects.count() == 2
+    assert list(ActionType.objects.values_list("key", flat=True)) == BUILTIN
     assert get_user_model().objects.count() == 1
 
 

@@ -148,7 +148,8 @@ BAD = [
     ({"amount": 5}, InvalidInput, "plan: "),
     ("pay", InvalidInput, "plan: "),
     (plan({"x": "y" * 256_000}), InvalidInput, "at most 256,000 are accepted"),
-    (plan({"x": {"$cel": "1"}}), InvalidInput, "refers to other outputs"),
+    (plan({"x": {"$cel": "1"}}), InvalidInput, "carries its step out as it stands"),
+    (plan({"x": {"$cel": "steps.a.output"}}), InvalidInput, "only earlier steps may be named"),
     (plan({"x": "\x00"}), InvalidInput, r"character U\+0000"),
 ]
 

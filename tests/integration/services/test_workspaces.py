@@ -91,13 +91,22 @@ def test_install_makes_what_is_missing_and_leaves_what_is_there():
         made = workspaces.install(name="fresh", by=BY_SYSTEM)
     assert made == {
         "workspace": True,
-        "action_types": ["canvas_present", "run_start"],
+        "action_types": [
+            "agent_execute",
+            "browser_automate",
+            "canvas_present",
+            "device_command",
+            "form_answer",
+            "integration_connect",
+            "integration_connect_keyed",
+            "run_start",
+            "workflow_trigger",
+        ],
         "policy_version": 1,
     }
     assert kinds(entries) == [
         "workspace.active",
-        "action_type.created",
-        "action_type.created",
+        *["action_type.created"] * 9,
         "policy_version.draft",
         "policy_version.published",
     ]

@@ -19,8 +19,8 @@ def test_the_system_is_an_explicit_actor():
     assert actor.as_json() == {"kind": "system", "id": "sweeper", "label": "sweeper"}
 
 
-def test_there_are_people_agents_and_the_system():
-    assert [kind.value for kind in ActorKind] == ["person", "agent", "system"]
+def test_there_are_people_agents_devices_and_the_system():
+    assert [kind.value for kind in ActorKind] == ["person", "agent", "device", "system"]
 
 
 def test_an_actor_cannot_be_changed():

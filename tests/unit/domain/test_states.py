@@ -60,14 +60,30 @@ TABLES = {
         in_doubt   . . x x . .
         cancelled  . . . . . .
     """,
-    # a local step goes from pending to its end at once; a sent one ends, or is doubted
+    # a local step goes from pending to its end at once; a sent one ends, or is doubted; one whose
+    # condition is false is skipped, and never was sent
     "execution step": """
-        pending   . x x x . x
-        sent      . . x x x .
+        pending   . x x x . x x
+        sent      . . x x x . .
+        done      . . . . . . .
+        failed    . . . . . . .
+        in_doubt  . . x x . . .
+        skipped   . . . . . . .
+        not_run   . . . . . . .
+    """,
+    "device": """
+        active   . x
+        retired  . .
+    """,
+    # claimed at most once; what nobody claimed in time expires, what was claimed is doubted, and
+    # a device that reports late settles the doubt
+    "device command": """
+        waiting   . x . . . x
+        claimed   . . x x x .
         done      . . . . . .
         failed    . . . . . .
         in_doubt  . . x x . .
-        not_run   . . . . . .
+        expired   . . . . . .
     """,
 }
 
@@ -81,6 +97,8 @@ INITIAL = {
     "proposal": "proposed",
     "execution": "ready",
     "execution step": "pending",
+    "device": "active",
+    "device command": "waiting",
 }
 
 TERMINAL = {
@@ -92,7 +110,9 @@ TERMINAL = {
     "run": {"succeeded", "failed", "abandoned"},
     "proposal": {"rejected", "cancelled", "expired", "executed", "failed"},
     "execution": {"done", "failed", "cancelled"},
-    "execution step": {"done", "failed", "not_run"},
+    "execution step": {"done", "failed", "skipped", "not_run"},
+    "device": {"retired"},
+    "device command": {"done", "failed", "expired"},
 }
 
 

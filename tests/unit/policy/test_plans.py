@@ -87,7 +87,10 @@ LARGEST = 256_000
         ([{"id": "a", "params": {}}], "plan/0/action_type: Field required"),
         ([{"id": "a", "action_type": "x"}], "plan/0/params: Field required"),
         ([step(), step(id="b", note="hi")], "plan/1/note: Extra inputs are not permitted"),
-        ([step(when="true")], "plan/0/when: Extra inputs"),
+        ([step(when=None)], "plan/0/when: Input should be a valid string"),
+        ([step(when=5)], "plan/0/when: Input should be a valid string"),
+        ([step(when="")], "plan/0/when"),
+        ([step(when=True)], "plan/0/when"),
         ([step(id=5)], "plan/0/id: Input should be a valid string"),
         ([step(id=None)], "plan/0/id"),
         ([step(id="")], "plan/0/id"),
@@ -106,9 +109,6 @@ LARGEST = 256_000
         ([step(), step()], "two steps with the id 'pay'"),
         ([step(id="a"), step(id="b"), step(id="a")], "two steps with the id 'a'"),
         ([step(id=f"s{n}") for n in range(51)], "at most 50 items"),
-        ([step(params={"a": {"$cel": "steps.x.output"}})], "$cel"),
-        ([step(params={"$cel": "steps.x.output"})], "$cel"),
-        ([step(params={"a": [{"b": [{"$cel": 1}]}]})], "$cel"),
         ([step(params={"a": "x" * LARGEST})], "at most 256,000"),
         ([step(params={"a": "\x00"})], "U+0000"),
         ([step(params={"\x00": 1})], "U+0000"),
@@ -139,6 +139,79 @@ def test_fifty_steps_an_id_of_fifty_characters_and_a_key_of_a_hundred_are_fine()
 
 def test_the_text_dollar_cel_is_no_reference():
     assert plans.parse([step(params={"a": ["$cel"], "b": "$cel"})])
+
+
+# --- References and conditions --------------------------------------------------------------------
+
+
+def test_a_step_may_refer_to_those_before_it_and_depend_on_them():
+    fetch, then = step(id="fetch"), {"rows": {"$cel": "steps.fetch.output.rows"}}
+    told = step(id="tell", params=then, when="size(steps.fetch.output.rows) > 0")
+    plan = plans.parse([fetch, told])
+    assert [s.when for s in plan.steps] == [None, "size(steps.fetch.output.rows) > 0"]
+    assert plan.as_json() == [fetch, told]
+    assert plan.text == (
+        '[{"action_type":"pay_invoice","id":"fetch","params":{"amount":5}},'
+        '{"action_type":"pay_invoice","id":"tell",'
+        '"params":{"rows":{"$cel":"steps.fetch.output.rows"}},'
+        '"when":"size(steps.fetch.output.rows) > 0"}]'
+    )
+    assert plans.parse_text(plan.text) == plan
+
+
+def test_a_condition_means_something():
+    plain = [step(id="a"), step(id="b")]
+    under = [step(id="a"), step(id="b", when="steps.a.state == 'done'")]
+    assert sealed(plain) != sealed(under)
+
+
+def refers(source, **more):
+    return step(id="b", params={"a": {"x": [{"$cel": source}]}}, **more)
+
+
+ONLY_EARLIER = "only earlier steps may be named"
+
+# what comes after step a (or alone), what is said of it
+UNFIT = [
+    ([refers("steps.b.output")], "Step b: `steps.b.output` does not compile"),  # itself
+    ([refers("steps.c.output"), step(id="c")], ONLY_EARLIER),  # later
+    ([refers("steps.x.output")], ONLY_EARLIER),  # unknown
+    ([refers("1 +")], "Step b: `1 +` does not compile"),
+    ([refers("agent.name")], ONLY_EARLIER),
+    ([refers(1)], "Step b: a CEL expression must be a string"),
+    ([refers(None)], "Step b: a CEL expression must be a string"),
+    ([refers("1" * 2_001)], "Step b: an expression is longer than 2,000 characters"),
+    ([step(id="b", params={"$cel": "steps.x.output"})], ONLY_EARLIER),
+    ([step(id="b", params={"a": {"$cel": "1", "b": 2}})], 'an object with "$cel" has no other'),
+    ([step(id="b", when="steps.b.state == 'done'")], ONLY_EARLIER),
+    ([step(id="b", when="steps.c.state == 'done'"), step(id="c")], ONLY_EARLIER),
+    ([step(id="b", when="steps.x.state == 'done'")], ONLY_EARLIER),
+    ([step(id="b", when="steps.a.output.ok")], "Step b: the condition must be true or false"),
+    ([step(id="b", when="1")], "Step b: the condition must be true or false"),
+    ([step(id="b", when="'true'")], "Step b: the condition must be true or false"),
+    ([step(id="b", when="true &&")], "Step b: `true &&` does not compile"),
+    ([step(id="b", when="true" + " " * 2_000)], "Step b: an expression is longer than 2,000"),
+]
+
+
+@pytest.mark.parametrize(("rest", "says"), UNFIT)
+def test_what_no_step_may_refer_to_or_depend_on(rest, says):
+    with pytest.raises(InvalidInput) as refusal:
+        plans.parse([step(id="a"), *rest])
+    assert says in str(refusal.value)
+
+
+def test_the_first_step_has_nothing_to_refer_to():
+    with pytest.raises(InvalidInput, match=ONLY_EARLIER):
+        plans.parse([refers("steps.a.output")])
+    assert plans.parse([refers("1 + 1", when="1 < 2")])
+
+
+def test_the_form_of_one_step_by_itself():
+    whole = step(id="sync", when="steps.a.output.go == true")
+    assert plans.parse_step(whole).as_json() == whole
+    with pytest.raises(InvalidInput, match="Extra inputs"):
+        plans.parse_step({**whole, "more": 1})
 
 
 @pytest.mark.parametrize("amount", [1e16, 2.0**53])
