@@ -550,17 +550,25 @@ def test_what_goes_wrong_before_a_click_has_failed(house, allow, monkeypatch, ac
     assert says in failed(execution)
 
 
-@pytest.mark.parametrize("button", ["#hang", "#away", "#loop"])
-def test_what_goes_wrong_after_a_click_is_in_doubt(house, allow, monkeypatch, button):
+@pytest.mark.parametrize(
+    ("button", "pictures"),
+    [
+        ("#away", ["seen", "when it stopped"]),
+        ("#not-a-table", ["seen", "when it stopped"]),  # and then looks for a table
+        ("#hang", ["seen"]),  # no picture while a page is awaited
+        ("#loop", ["seen"]),  # nobody there to ask
+    ],
+)
+def test_what_goes_wrong_after_a_click_is_in_doubt(house, allow, monkeypatch, button, pictures):
     monkeypatch.setattr("governance.handlers.browsing.visit.ACTION_SECONDS", 3.0)
     monkeypatch.setattr("governance.browser.session.GRACE_SECONDS", 6.0)
     with serving() as elsewhere, serving() as site:
         allow(site)
         site.pages["/buttons"] = BUTTONS.replace("AWAY", elsewhere.url())
-        execution = visit(house, site.url("/buttons"), picture("seen"), click(button), text("body"))
+        execution = visit(house, site.url("/buttons"), picture("seen"), click(button), table("p"))
     assert execution.state == "in_doubt"
     assert "was acted on: look there" in execution.steps.get().error
-    assert Attachment.objects.get().name == "seen"  # for whoever looks
+    assert [row.name for row in Attachment.objects.order_by("name")] == pictures
     assert elsewhere.seen == []
     assert left_behind() == []
 

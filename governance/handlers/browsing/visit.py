@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 from governance.browser.session import Answer, BrowserFailed, Session
@@ -20,6 +20,9 @@ from governance.services.secrets import resolve_secrets
 
 ACTION_SECONDS = 20.0
 """What one action may take, as far as the step's time lasts."""
+
+LAST_LOOK = "when it stopped"
+"""The name of a picture that no plan asked for."""
 
 MAX_URL = 2_000
 MAX_TITLE = 500
@@ -71,12 +74,16 @@ class Visit:
 
     def carry_out(self, params: dict[str, Json]) -> dict[str, Json]:
         """All actions, in order; returns the step's output. Raises Stopped."""
-        for action in [{"navigate": {"url": params["start"]}}, *params["actions"]]:
-            ((name, values),) = action.items()
-            with self._explaining(words.describe(action)):
-                _VERBS[name](self, values)
-        with self._explaining("see where it ended"):
-            return self._output()
+        try:
+            for action in [{"navigate": {"url": params["start"]}}, *params["actions"]]:
+                ((name, values),) = action.items()
+                with self._explaining(words.describe(action)):
+                    _VERBS[name](self, values)
+            with self._explaining("see where it ended"):
+                return self._output()
+        except Stopped:
+            self._look_once_more()
+            raise
 
     def navigate(self, values: dict[str, Json]) -> None:
         """Open a page."""
@@ -129,6 +136,12 @@ class Visit:
             by=system("worker"),
         )
         self._pictures.append({"name": row.name, "sha256": row.sha256})
+
+    def _look_once_more(self) -> None:
+        """Keep what the page shows, for whoever has to find out what came of it."""
+        if self.doubtful and not self._unanswered:
+            with suppress(GovernanceError):
+                self.screenshot({"name": LAST_LOOK})
 
     @contextmanager
     def _explaining(self, doing: str) -> Iterator[None]:
