@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from governance.browser import installed, session
 from governance.execution import wording
@@ -92,6 +95,13 @@ def test_params_that_can_be_carried_out(found):
 @pytest.mark.parametrize("found", BAD, ids=range(len(BAD)))
 def test_params_that_cannot(found):
     assert schemas.problems(SPEC.params_schema, found)
+
+
+def test_the_documented_params_can_be_carried_out():
+    page = (Path(settings.BASE_DIR) / "docs" / "browsing.md").read_text(encoding="utf-8")
+    documented = json.loads(page.split("```json\n")[1].split("```")[0])
+    assert schemas.problems(SPEC.params_schema, documented) == ()
+    assert len(documented["actions"]) == 7
 
 
 def test_references_to_earlier_steps_are_looked_at_when_they_are_known():
@@ -201,6 +211,6 @@ def test_a_browser_that_takes_too_long_to_start_has_sent_nothing(carry_out, monk
 
 def test_nothing_of_ours_needs_playwright():
     """Where it is not installed, everything else has to work."""
-    sources = installed.Path(installed.__file__).parent.parent.rglob("*.py")
+    sources = Path(installed.__file__).parent.parent.rglob("*.py")
     needing = {path.name for path in sources if "from playwright" in path.read_text()}
     assert needing == {"driver.py", "page.py"}
