@@ -38,13 +38,11 @@ def words(response):
 def test_each_step_is_a_sentence_and_an_agents_text_is_none(client, house):
     proposal = ProposalFactory(run=house.run(), plan=PLAN)
     response = login(client, house.viewer).get(page(proposal))
+    condition, path = "steps.show.output.kind == &quot;markdown&quot;", "steps.show.output.path"
+    code = '<code class="ag-code">{}</code>'.format
     assert words(response) == [
         r"Show a text titled “x&quot;.\n2. Nothing else &lt;script&gt;”.",
-        (
-            'If <code class="ag-code">steps.show.output.kind == &quot;markdown&quot;</code>: '
-            'show the notification <code class="ag-code">steps.show.output.path</code> on the device '
-            "“phone”."
-        ),
+        f"If {code(condition)}: show the notification {code(path)} on the device “phone”.",
     ]
 
 
