@@ -9,9 +9,9 @@ from governance import ledger, lifecycle
 from governance.domain.actors import Actor
 from governance.domain.errors import AlreadyDecided, GateRefused, InvalidInput, PlanChanged
 from governance.domain.roles import Right
-from governance.domain.states import ProposalState
+from governance.domain.states import ProposalState, RunState
 from governance.domain.values import Json, require_text
-from governance.domain.words import ReviewVerdict, Route
+from governance.domain.words import Mode, ReviewVerdict, Route
 from governance.models import Agent, Membership, Proposal, Review
 from governance.policy import plans
 from governance.policy.plans import Plan
@@ -53,6 +53,7 @@ def approve(
             raise InvalidInput("A proposal to start a run cannot be edited; approve or reject it.")
         plan = edit if edit is not None and edited else plan
         catalogue = clearing.look_up(plan, agent=row.agent, by_system=own_start)
+        _require_run(row, catalogue)
         cleared = clearing.clear(plan, agent=row.agent, run=row.run, by_system=own_start)
         clearing.record(cleared, agent=row.agent, by=by, run=row.run, proposal=row)
         if cleared.route.within(Route.PROPOSAL):
@@ -119,14 +120,20 @@ def _lock(
             "The agent's model, prompt or tools changed after it proposed this; reject it, and "
             "let the agent propose again."
         )
-    if row.run is not None and row.run.finished_at is not None and not any_agent:
-        raise PlanChanged(f"The run has {row.run.state} meanwhile; reject or cancel this.")
     judged = row.reviews.filter(reviewer_id=user_id, digest=row.digest)
     if judged.exclude(verdict=ReviewVerdict.ABSTAIN).exists():
         raise AlreadyDecided(
             "You have already reviewed this proposal as it stands; others have to as well."
         )
     return row, user_id
+
+
+def _require_run(row: Proposal, catalogue: Catalogue) -> None:
+    """A run that succeeded may leave plans to people, and workers; no agent acts in it any more."""
+    if row.run is None or row.run.finished_at is None:
+        return
+    if row.run.state != RunState.SUCCEEDED or catalogue.mode is Mode.AGENT:
+        raise PlanChanged(f"The run has {row.run.state} meanwhile; reject or cancel this.")
 
 
 def _is_intact(row: Proposal) -> bool:

@@ -40,6 +40,7 @@ from tests.factories.people import (
 )
 from tests.factories.policies import PolicyVersionFactory, publish_rules, rule
 from tests.factories.records import (
+    AttachmentFactory,
     CanvasFactory,
     DecisionFactory,
     FormAnswerFactory,
@@ -61,6 +62,7 @@ __all__ = [
     "ActionTypeFactory",
     "AgentFactory",
     "AllowedHostFactory",
+    "AttachmentFactory",
     "CanvasFactory",
     "CeilingFactory",
     "CredentialFactory",
