@@ -28,6 +28,7 @@ from tests.factories.moves import (
     retired,
     revoked,
     run_worker,
+    run_worker_to_the_end,
 )
 from tests.factories.outside import AllowedHostFactory, CredentialFactory
 from tests.factories.people import (
@@ -112,4 +113,5 @@ __all__ = [
     "revoked",
     "rule",
     "run_worker",
+    "run_worker_to_the_end",
 ]
