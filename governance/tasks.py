@@ -8,10 +8,12 @@ import uuid
 from django_tasks import task
 
 from governance.domain.errors import LeaseLost
-from governance.execution import holder
+from governance.execution import holder, loading
 from governance.services import executions
 
 log = logging.getLogger(__name__)
+
+loading.require_whole()
 
 
 @task()
