@@ -16,9 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class FarSide:
     """While open, serves. `keyed` and `unkeyed` count effects, `calls` requests, each by `ref`.
 
-    `refusals`: how often to refuse what comes under this `ref`.
-
-    Every request takes `slow` seconds at most, split at random before and after its effect.
+    `refusals`: how often to refuse what comes under this `ref`. `delays`: seconds to wait with the
+    answer to it. Every request takes `slow` seconds at most, split at random before and after its
+    effect.
     """
 
     def __init__(self, *, slow: float = 0.05) -> None:
@@ -26,6 +26,7 @@ class FarSide:
         self.unkeyed: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
+        self.delays: dict[str, float] = {}
         self._keys: set[str] = set()
         self._slow, self._lock = slow, threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -59,6 +60,7 @@ class FarSide:
                 self._keys.add(key)
                 self.keyed[ref] += 1
         self._dawdle()
+        time.sleep(self.delays.get(ref, 0.0))
         return 200
 
     def _dawdle(self) -> None:
