@@ -51,22 +51,11 @@ test: $(RUN) ## Run the tests on SQLite; nothing but Python is needed
 test-postgres: $(SERVICES) ## Run the same tests on the PostgreSQL at TEST_POSTGRES_URL
 	DATABASE_URL='$(TEST_POSTGRES_URL)' $(BIN)/python -m pytest -n $(WORKERS) -rs $(ARGS)
 
-# The engine is chosen by the environment, as in earnest: one run for each. The last but one starts
-# its workers with Celery's own command.
-ENGINE_TESTS := -m pytest -rs tests/engines
-ON_POSTGRES := DATABASE_URL='$(TEST_POSTGRES_URL)'
+# The engine is chosen by the environment, as in earnest: one run for each, a few at a time.
 .PHONY: test-engines
 test-engines: $(SERVICES) ## Run the engine tests on every task engine, with real workers and brokers
-	$(BIN)/python $(ENGINE_TESTS) $(ARGS)
-	$(ON_POSTGRES) $(BIN)/python $(ENGINE_TESTS) $(ARGS)
-	$(ON_POSTGRES) GOVERNANCE_ENGINE=celery GOVERNANCE_BROKER_URL='$(TEST_RABBITMQ_URL)' \
-		GOVERNANCE_QUEUE=governance-tests $(BIN)/python $(ENGINE_TESTS) $(ARGS)
-	$(ON_POSTGRES) GOVERNANCE_ENGINE=celery GOVERNANCE_BROKER_URL='$(TEST_REDIS_URL)' \
-		GOVERNANCE_QUEUE=governance-tests $(BIN)/python $(ENGINE_TESTS) $(ARGS)
-	$(ON_POSTGRES) GOVERNANCE_ENGINE=celery GOVERNANCE_BROKER_URL='$(TEST_RABBITMQ_URL)' \
-		TEST_WORKER_COMMAND='-m celery --app config.celery worker --concurrency 2 --loglevel WARNING' \
-		GOVERNANCE_QUEUE=governance-tests $(BIN)/python $(ENGINE_TESTS) $(ARGS)
-	$(ON_POSTGRES) GOVERNANCE_ENGINE=procrastinate $(BIN)/python $(ENGINE_TESTS) $(ARGS)
+	TEST_POSTGRES_URL='$(TEST_POSTGRES_URL)' TEST_RABBITMQ_URL='$(TEST_RABBITMQ_URL)' \
+		TEST_REDIS_URL='$(TEST_REDIS_URL)' $(BIN)/python -m tests.engines $(ARGS)
 
 .PHONY: chaos
 chaos: $(SERVICES) ## Kill workers at random and count (KILLS=1000, CHAOS_DATABASE=sqlite or a server's URL)

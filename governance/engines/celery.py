@@ -31,6 +31,8 @@ class Answered(Request):  # type: ignore[misc]
     and the worker takes no other.
     """
 
+    acknowledged: bool
+
     def acknowledge(self) -> None:
         """Raises what the connection raises."""
         if not self.acknowledged:
@@ -49,7 +51,7 @@ class Answered(Request):  # type: ignore[misc]
     acks_late=True,
     reject_on_worker_lost=True,
     ignore_result=True,
-    # Request=f"{__name__}:Answered",
+    Request=f"{__name__}:Answered",
 )
 def deliver(path: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
     """What Celery's workers run. One that is to stop gives back what it was sent meanwhile."""

@@ -13,7 +13,7 @@ from django.utils import timezone
 from governance import gate, lifecycle
 from governance.domain.actors import Actor
 from governance.domain.errors import GovernanceError, InvalidInput, LeaseLost, NotFound
-from governance.domain.states import ExecutionState, StepState
+from governance.domain.states import ExecutionState, RunState, StepState
 from governance.domain.values import Json, canonical_text, require_storable
 from governance.domain.words import Effect, Route
 from governance.execution import claims, failpoints, registry
@@ -21,7 +21,7 @@ from governance.execution.claims import OnFinish
 from governance.execution.deadline import DeadlineExceeded, deadline
 from governance.execution.heartbeat import Heartbeat
 from governance.execution.registry import ActionFailed, ActionInDoubt, ActionWaits, StepContext
-from governance.models import Execution, ExecutionStep
+from governance.models import Execution, ExecutionStep, Run
 from governance.policy import plans, references
 from governance.policy.plans import Step
 from governance.policy.redaction import clean, named_secrets, redact
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 MAX_OUTPUT_BYTES = 256_000
 MAX_ERROR = 2_000
 LONGEST_BACKOFF = datetime.timedelta(minutes=5)
+EARLIER = "It was sent before, and may have taken effect then. Now:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def carry_out(work: Work, row: ExecutionStep, step: Step, outputs: references.Ou
         _settle(work, row, Outcome(StepState.SKIPPED, error=f"`{step.when}` was false."))
         return
     step = replace(step, params=params)
-    refusal = _without_handler(step) or _refused_by_gate(work, row, step)
+    refusal = _without_handler(step) or _run_is_over(work) or _refused_by_gate(work, row, step)
     failpoints.reach("cleared")
     if refusal:
         _stop(work, row, refusal)
@@ -115,6 +116,18 @@ def _without_handler(step: Step) -> str:
     except NotFound as error:
         return f"{error} Nothing was sent."
     return ""
+
+
+def _run_is_over(work: Work) -> str:
+    """Why nothing goes on in a run that failed or was abandoned; empty when it may.
+
+    What a run that succeeded left behind is carried out.
+    """
+    states = Run.objects.filter(executions=work.execution.pk).values_list("state", flat=True)
+    state = states.first()
+    if state not in {RunState.FAILED, RunState.ABANDONED}:
+        return ""
+    return f"The run has {state}; nothing is carried out in it any more. Nothing was sent."
 
 
 def _refused_by_gate(work: Work, row: ExecutionStep, step: Step) -> str:
@@ -187,15 +200,20 @@ def _run_remote(work: Work, row: ExecutionStep, step: Step) -> None:
         outcome = Outcome(StepState.IN_DOUBT, error="It was sent before, and never reported.")
     else:
         with Heartbeat(work.execution, lease=work.lease):
-            outcome = _call_remote(work.execution, row, step)
+            outcome = _call_remote(work.execution, row, step, resending=resending)
     failpoints.reach("handled")
     _settle(work, row, outcome)
 
 
-def _call_remote(execution: Execution, row: ExecutionStep, step: Step) -> Outcome:
+def _call_remote(
+    execution: Execution, row: ExecutionStep, step: Step, *, resending: bool
+) -> Outcome:
+    """A handler that knows that nothing took effect knows it of this attempt only."""
     try:
         return Outcome(StepState.DONE, _call(execution, row, step))
     except ActionFailed as error:
+        if resending:
+            return Outcome(StepState.IN_DOUBT, error=f"{EARLIER} {_explain(row, error)}")
         return Outcome(StepState.FAILED, error=_explain(row, error))
     except ActionInDoubt as error:
         return Outcome(StepState.IN_DOUBT, error=_explain(row, error))

@@ -128,6 +128,11 @@ def claim(*, execution: Execution, digest: str, by: Actor) -> Claim:
                 "The digest is not that of the approved plan, which may have been edited: read "
                 "the proposal again and claim with its digest."
             )
+        if row.proposal is not None and row.proposal.fingerprint != row.agent.fingerprint:
+            raise PlanChanged(
+                "The agent's model, prompt or tools changed after this was approved; cancel it, "
+                "and propose it again."
+            )
         claims.claim(execution=row, by=by, lease=_agent_lease())
         refusal = _clear_and_send(row, by=by)
     if refusal:
