@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 RABBITMQ = os.environ.get("TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/5")
+QUEUE = f"governance-tests-{os.getpid()}"
 AT_ONCE = int(os.environ.get("TEST_ENGINES_AT_ONCE", "3"))
 OWN_COMMAND = (
     "celery --app config.celery worker --concurrency 2"
@@ -27,19 +28,19 @@ ENGINES = {
         "DATABASE_URL": POSTGRES,
         "GOVERNANCE_ENGINE": "celery",
         "GOVERNANCE_BROKER_URL": RABBITMQ,
-        "GOVERNANCE_QUEUE": "governance-tests-1",
+        "GOVERNANCE_QUEUE": f"{QUEUE}-1",
     },
     "Celery on Redis": {
         "DATABASE_URL": POSTGRES,
         "GOVERNANCE_ENGINE": "celery",
         "GOVERNANCE_BROKER_URL": REDIS,
-        "GOVERNANCE_QUEUE": "governance-tests-2",
+        "GOVERNANCE_QUEUE": f"{QUEUE}-2",
     },
     "Celery's own command, on RabbitMQ": {
         "DATABASE_URL": POSTGRES,
         "GOVERNANCE_ENGINE": "celery",
         "GOVERNANCE_BROKER_URL": RABBITMQ,
-        "GOVERNANCE_QUEUE": "governance-tests-3",
+        "GOVERNANCE_QUEUE": f"{QUEUE}-3",
         "TEST_WORKER_COMMAND": OWN_COMMAND,
     },
     "Procrastinate": {"DATABASE_URL": POSTGRES, "GOVERNANCE_ENGINE": "procrastinate"},

@@ -46,6 +46,7 @@ def test_a_broker_that_goes_away_in_the_middle_of_an_execution(world, line, far_
         until(lambda: far_side.calls, what="it was begun", log=log)
         line.cut()
         until(lambda: states([job]) == {"done": 1}, what="it is done", log=log)
+        time.sleep(0.5)  # in which it answers the broker, and fails
         line.mend()
         late = world.jobs(4)
         until(lambda: states(late) == {"done": 4}, what="others are done", log=log)
