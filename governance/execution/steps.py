@@ -20,7 +20,13 @@ from governance.execution import claims, failpoints, registry
 from governance.execution.claims import OnFinish
 from governance.execution.deadline import DeadlineExceeded, deadline
 from governance.execution.heartbeat import Heartbeat
-from governance.execution.registry import ActionFailed, ActionInDoubt, ActionWaits, StepContext
+from governance.execution.registry import (
+    ActionFailed,
+    ActionInDoubt,
+    ActionNeverHappened,
+    ActionWaits,
+    StepContext,
+)
 from governance.models import Execution, ExecutionStep, Run
 from governance.policy import plans, references
 from governance.policy.plans import Step
@@ -212,7 +218,7 @@ def _call_remote(
     try:
         return Outcome(StepState.DONE, _call(execution, row, step))
     except ActionFailed as error:
-        if resending:
+        if resending and not isinstance(error, ActionNeverHappened):
             return Outcome(StepState.IN_DOUBT, error=f"{EARLIER} {_explain(row, error)}")
         return Outcome(StepState.FAILED, error=_explain(row, error))
     except ActionInDoubt as error:
