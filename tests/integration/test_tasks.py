@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+from django.db import OperationalError
 
 from governance import tasks
 from governance.domain.errors import LeaseLost
@@ -84,3 +85,15 @@ def test_who_lost_it_to_another_worker_says_so_in_the_log_only(execution, monkey
     with caplog.at_level(logging.WARNING, logger="governance"):
         assert run(execution) is None
     assert "somebody else has it" in caplog.text
+
+
+def test_a_database_that_fails_is_said_in_the_log_only(execution, monkeypatch, caplog):
+    """No engine stores what it said; the lease runs out, and the sweeper delivers again."""
+
+    def failing(**values):
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(executions, "run", failing)
+    with caplog.at_level(logging.WARNING, logger="governance"):
+        assert run(execution) is None
+    assert f"Execution {execution.pk}: the database failed: the server closed" in caplog.text

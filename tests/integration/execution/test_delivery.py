@@ -205,6 +205,16 @@ def test_an_engine_that_refuses_one_is_not_asked_to_take_the_others_now(house, e
     assert executions.redeliver() == 3
 
 
+def test_what_an_engine_refused_is_not_put_off_by_its_age(house, engine, clock):
+    """An hour without a broker is not followed by minutes in which nothing happens."""
+    [execution] = waiting(house)
+    clock.move_to(NOON + seconds(3_600))
+    engine.refuses = True
+    assert executions.redeliver() == 0
+    execution.refresh_from_db()
+    assert execution.deliver_at == NOON + seconds(3_610)
+
+
 def test_while_execution_is_off_nothing_is_delivered(house, engine, clock, settings):
     waiting(house)
     clock.move_to(NOON + seconds(60))
