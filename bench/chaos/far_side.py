@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class FarSide:
     """While open, serves. `keyed` and `unkeyed` count effects, `calls` requests, each by `ref`.
 
+    `arrived`: when the first of them came, on the monotonic clock.
     `refusals`: how often to refuse what comes under this `ref`. `delays`: seconds to wait with the
     answer to it. Every request takes `slow` seconds at most, split at random before and after its
     effect.
@@ -27,6 +28,7 @@ class FarSide:
         self.calls: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
         self.delays: dict[str, float] = {}
+        self.arrived: dict[str, float] = {}
         self._keys: set[str] = set()
         self._slow, self._lock = slow, threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -48,6 +50,7 @@ class FarSide:
 
     def take(self, path: str, ref: str, key: str) -> int:
         """Returns the HTTP status: 200, or 503 for what is refused."""
+        self.arrived.setdefault(ref, time.monotonic())
         self._dawdle()
         with self._lock:
             self.calls[ref] += 1

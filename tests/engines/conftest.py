@@ -24,6 +24,8 @@ from tests.engines.workers import (
 collect_ignore: list[str] = []
 if connection.vendor == "sqlite":
     collect_ignore += ["test_outages.py"]
+if settings.GOVERNANCE_ENGINE != "database":
+    collect_ignore += ["test_serve.py"]
 if settings.GOVERNANCE_ENGINE != "celery":
     collect_ignore += ["test_celery.py"]
 if OWN_COMMAND:

@@ -105,11 +105,13 @@ def until(condition: Callable[[], object], *, what: str, log: Path) -> None:
 
 
 @contextlib.contextmanager
-def command(log: Path, *arguments: str, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+def command(
+    log: Path, *arguments: str, name: str = "worker", **env: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """`manage.py worker` as a person starts it; killed in the end if it is still there."""
     with log.open("ab") as file:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "worker", *arguments],
+            [sys.executable, "manage.py", name, *arguments],
             cwd=settings.BASE_DIR,
             env=environment(**env),
             stdout=subprocess.PIPE,
