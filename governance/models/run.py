@@ -50,7 +50,11 @@ class Trigger(Record):
 
 
 class Run(Stateful, Record):
-    """One piece of work by one agent. `maturity` and `fingerprint` are those it began with."""
+    """One piece of work by one agent. `maturity` and `fingerprint` are those it began with.
+
+    Where we run the agent's program: `program_started_at` is when a process took it on, once, and
+    `program_seen_at` when that process was last alive.
+    """
 
     LIFECYCLE: ClassVar = states.RUN
 
@@ -64,6 +68,8 @@ class Run(Stateful, Record):
     fingerprint = models.CharField(max_length=64)
     started_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
+    program_started_at = models.DateTimeField(null=True, editable=False)
+    program_seen_at = models.DateTimeField(null=True, editable=False)
     outcome = models.TextField(max_length=2_000, blank=True)
 
     objects = RecordQuerySet["Run"].as_manager()
@@ -73,6 +79,11 @@ class Run(Stateful, Record):
         indexes = (
             models.Index(fields=("workspace", "-created_at", "-id"), name="run_list"),
             models.Index(fields=("agent", "-created_at", "-id"), name="run_of_agent"),
+            models.Index(
+                fields=("created_at", "id"),
+                condition=models.Q(state__in=["queued", "running"]),
+                name="run_open",
+            ),
         )
         constraints = (
             one_of("kind", RunKind.values, name="run_kind_known"),
@@ -83,6 +94,11 @@ class Run(Stateful, Record):
                 condition=~models.Q(state=RunState.QUEUED, started_at__isnull=False)
                 & ~models.Q(state=RunState.RUNNING, started_at__isnull=True),
                 name="run_started_pairs",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(program_started_at__isnull=True, program_seen_at__isnull=True)
+                | models.Q(program_started_at__isnull=False, program_seen_at__isnull=False),
+                name="run_program_pairs",
             ),
         )
 
