@@ -49,3 +49,20 @@ def deadline(seconds: float) -> Iterator[None]:
         if outer:
             left = outer - (time.monotonic() - began)
             signal.setitimer(signal.ITIMER_REAL, max(left, TO_RECORD))
+
+
+@contextmanager
+def suspended() -> Iterator[None]:
+    """Stop the clock of the deadline in force while the block runs: it waits for a person.
+
+    The deadlines around that one keep their own time.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        yield
+    finally:
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, left)

@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection
 from governance import engines
 from governance.domain.errors import LeaseLost
 from governance.execution import holder
-from governance.services import agent_runs, device_commands, executions, proposals
+from governance.services import device_commands, executions, programs, proposals, supervision
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,9 @@ class Sweeper:
         self.counts["swept_to_in_doubt"] += swept["in_doubt"]
         self.counts["proposals_expired"] += proposals.expire_overdue(by=self.by)
         self.counts["device_commands_settled"] += device_commands.settle_overdue(by=self.by)
-        self.counts["runs_abandoned"] += agent_runs.abandon_overdue(by=self.by)
+        self.counts["runs_abandoned"] += programs.abandon_overdue(by=self.by)
+        self.counts["runs_begun"] += supervision.assign_waiting(by=self.by)
+        self.counts["sessions_paused"] += supervision.pause_unwatched(by=self.by)
         self.counts["delivered_again"] += executions.redeliver()
 
     def _run(self) -> None:

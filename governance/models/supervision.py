@@ -59,7 +59,7 @@ class SupervisionSession(Stateful, Record):
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="supervision_sessions")
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="supervision_sessions")
     supervisor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="supervision_sessions"
     )
     state = models.CharField(
         max_length=20,

@@ -77,7 +77,7 @@ class TrainingPlan(Record):
 
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="training_plans")
     proposal = models.OneToOneField(
-        Proposal, on_delete=models.PROTECT, null=True, related_name="training_plan"
+        Proposal, on_delete=models.PROTECT, related_name="training_plan"
     )
     gaps = models.JSONField()
     objectives = models.JSONField()

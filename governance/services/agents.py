@@ -15,6 +15,7 @@ from governance.domain.states import AgentState
 from governance.domain.values import Json, digest, require_storable, require_text
 from governance.domain.words import Maturity
 from governance.models import Agent, Workspace
+from governance.policy import confidence
 from governance.services import memberships
 from governance.services.validation import cleaned
 
@@ -117,6 +118,25 @@ def resume(*, agent: Agent, reason: str, by: Actor) -> None:
 def retire(*, agent: Agent, reason: str, by: Actor) -> None:
     """End an agent for good."""
     _move(agent, to=AgentState.RETIRED, reason=reason, by=by)
+
+
+def raise_confidence(*, agent: Agent, gain: float, why: dict[str, Json], by: Actor) -> float:
+    """Add to an agent's confidence, up to 1; returns what it is now. Maturity stays as it is.
+
+    Needs the transaction of what was completed, and a caller that was allowed to.
+    """
+    row = Agent.objects.locked(agent.pk)
+    before, after = row.confidence_score, confidence.raised(row.confidence_score, gain)
+    row.confidence_score = after
+    row.save(update_fields=["confidence_score"])
+    ledger.append(
+        kind="agent.confidence",
+        by=by,
+        workspace_id=row.workspace_id,
+        subject_id=row.id,
+        data={"before": before, "after": after, "gain": gain, **why},
+    )
+    return after
 
 
 def fingerprint(agent: Agent) -> str:

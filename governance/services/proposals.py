@@ -193,14 +193,19 @@ def cancel(*, proposal: Proposal, reason: str, by: Actor) -> Proposal:
             require_agent(proposal.agent, run=None, by=by)
         else:
             memberships.require(by=by, workspace_id=proposal.workspace_id, right=Right.DECIDE)
-        # The execution is locked before its proposal, as its worker does.
-        execution = Execution.objects.of_proposal(proposal.pk)
-        if execution is not None:
-            executions.cancel(execution=execution, reason=reason, by=by)
-        row = Proposal.objects.locked(proposal.pk)
-        if execution is None and row.state == ProposalState.APPROVED:
-            raise StaleState(f"The proposal has just become {row.state}; read it again.")
-        close(row, to=ProposalState.CANCELLED, reason=reason, by=by)
+        return withdraw(proposal=proposal, reason=reason, by=by)
+
+
+def withdraw(*, proposal: Proposal, reason: str, by: Actor) -> Proposal:
+    """`cancel`, by a caller that was allowed to. Raises StaleState. Needs a transaction."""
+    # The execution is locked before its proposal, as its worker does.
+    execution = Execution.objects.of_proposal(proposal.pk)
+    if execution is not None:
+        executions.cancel(execution=execution, reason=reason, by=by)
+    row = Proposal.objects.locked(proposal.pk)
+    if execution is None and row.state == ProposalState.APPROVED:
+        raise StaleState(f"The proposal has just become {row.state}; read it again.")
+    close(row, to=ProposalState.CANCELLED, reason=reason, by=by)
     return row
 
 
@@ -232,7 +237,7 @@ def close(
         fields |= {"decided_at": timezone.now(), "decided_by_id": decided_by}
     lifecycle.move(proposal, to=to, by=by, fields=fields, data={"reason": reason})
     if proposal.run is not None and proposal.run.state == RunState.QUEUED:
-        runs.abandon_queued(run=proposal.run, by=by, note=f"The proposal to start it was {to}.")
+        runs.abandon(run=proposal.run, by=by, note=f"The proposal to start it was {to}.")
 
 
 def seal(plan: Plan, *, agent: Agent, policy_number: int) -> str:
