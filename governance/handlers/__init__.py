@@ -7,6 +7,7 @@ from governance.handlers import (
     device_command,
     integration_connect,
     run_start,
+    training_start,
     workflow_trigger,
 )
 
@@ -17,6 +18,7 @@ for _spec in (
     integration_connect.SPEC,
     integration_connect.KEYED_SPEC,
     run_start.SPEC,
+    training_start.SPEC,
     workflow_trigger.SPEC,
 ):
     registry.register(_spec)

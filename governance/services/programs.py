@@ -72,14 +72,12 @@ class Ended:
     waiting: tuple[str, ...]
 
 
-def run_program(*, run_id: uuid.UUID) -> Ending | None:
-    """Run the program of a run that began elsewhere; None where another process has taken it on.
+def run_program(*, run_id: uuid.UUID) -> Ending:
+    """Run the program of a run that began elsewhere, after `take`.
 
     Raises InvalidInput, NotFound, OutboundRefused where the agent cannot be reached; then the run
     is abandoned.
     """
-    if not _take(run_id):
-        return None
     run = Run.objects.select_related("agent", "trigger").get(pk=run_id)
     try:
         with reached(run.agent) as runtime:
@@ -91,7 +89,7 @@ def run_program(*, run_id: uuid.UUID) -> Ending | None:
 
 def run_at_once(*, run: Run, runtime: Runtime) -> Ended:
     """Run the program of a run that has just begun, here. Raises StaleState when it is taken."""
-    if not _take(run.pk):
+    if not take(run.pk):
         raise StaleState("Another process runs this program already.")
     return _run(run, runtime)
 
@@ -146,7 +144,7 @@ def reached(agent: Agent) -> Iterator[Runtime]:
         )
 
 
-def _take(run_id: uuid.UUID) -> bool:
+def take(run_id: uuid.UUID) -> bool:
     """Claim the one start of a run's program: a conditional UPDATE."""
     now = timezone.now()
     untaken = Run.objects.filter(pk=run_id, state=RunState.RUNNING, program_started_at__isnull=True)

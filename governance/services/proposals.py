@@ -30,6 +30,11 @@ from governance.services.clearing import Catalogue, Clearing
 START_ACTION = "run_start"
 """The system's own action type: lets a queued run begin."""
 
+TRAINING_ACTION = "training_start"
+"""The system's own action type: puts a training on the calendar."""
+
+SYSTEM_ACTIONS = frozenset({START_ACTION, TRAINING_ACTION})
+
 
 @dataclass(frozen=True, slots=True)
 class Filing:
@@ -116,6 +121,22 @@ def propose_start(*, run: Run, answer: Answer, by: Actor) -> Proposal:
     )
 
 
+def propose_training(filing: Filing, *, agent: Agent, answer: Answer, by: Actor) -> Proposal:
+    """File a training, because of the gate's `answer` to a trigger, which the caller keeps.
+
+    Needs the caller's transaction.
+    """
+    return file(
+        filing,
+        catalogue=clearing.look_up(filing.plan, agent=agent, by_system=True),
+        cleared=Clearing((answer,)),
+        agent=agent,
+        run=None,
+        by=by,
+        keep=False,
+    )
+
+
 def file(
     filing: Filing,
     *,
@@ -124,8 +145,11 @@ def file(
     agent: Agent,
     run: Run | None,
     by: Actor,
+    keep: bool = True,
 ) -> Proposal:
-    """Write the proposal and the decisions that sent it here. Needs the caller's transaction.
+    """Write the proposal and, with `keep`, the decisions that sent it here.
+
+    Needs the caller's transaction.
 
     When another process files under the same idempotency key at the same instant, its proposal
     is returned, or IdempotencyConflict raised.
@@ -159,7 +183,8 @@ def file(
         if found is None:
             raise
         return found
-    clearing.record(cleared, agent=agent, by=by, run=run, proposal=proposal)
+    if keep:
+        clearing.record(cleared, agent=agent, by=by, run=run, proposal=proposal)
     return proposal
 
 
