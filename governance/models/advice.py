@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from governance.domain.states import WorkspaceState
 from governance.domain.words import Opinion
 from governance.models.agent import Agent
 from governance.models.base import Record, RecordQuerySet, one_of
@@ -24,8 +25,9 @@ class AdviceQuerySet(RecordQuerySet["Advice"]):
         return self.filter(proposal_id=proposal_id).order_by("created_at", "id")
 
     def untaken(self) -> AdviceQuerySet:
-        """Asked for, and no process has set about it."""
-        return self.filter(taken_at__isnull=True, answered_at__isnull=True)
+        """Asked for where nothing is halted, and no process has set about it."""
+        waiting = self.filter(taken_at__isnull=True, answered_at__isnull=True)
+        return waiting.filter(workspace__state=WorkspaceState.ACTIVE)
 
     def silent(self, *, since: datetime) -> AdviceQuerySet:
         """Set about before `since`, and never answered."""

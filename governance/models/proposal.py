@@ -169,6 +169,13 @@ class Proposal(Stateful, Record):
         return self.plan if self.edited_plan is None else self.edited_plan
 
     @property
+    def decider(self) -> str:
+        """Who decided it, as in "approved {decider}"; empty where nobody did."""
+        if self.decided_on_advice is not None:
+            return f"on the advice of the agent {self.decided_on_advice.adviser.name}"
+        return f"by {self.decided_by.get_username()}" if self.decided_by else ""
+
+    @property
     def edit(self) -> list[dict[str, Json]]:
         """What reviewers changed, by JSON Pointer; empty when nobody edited."""
         if self.edited_plan is None:

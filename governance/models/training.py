@@ -107,6 +107,14 @@ class TrainingPlan(Record):
         return f"training of {self.agent}"
 
 
+class BlockedTriggerQuerySet(RecordQuerySet["BlockedTrigger"]):
+    """Reads."""
+
+    def waiting(self, agent_id: uuid.UUID) -> BlockedTriggerQuerySet:
+        """What an agent was asked to start on and is still not trained for; oldest first."""
+        return self.filter(trigger__agent_id=agent_id, resolved_at__isnull=True)
+
+
 class BlockedTrigger(Record):
     """A trigger that waits for a training. `resolved_at`: when the training was completed."""
 
@@ -117,10 +125,13 @@ class BlockedTrigger(Record):
         Trigger, on_delete=models.PROTECT, null=True, editable=False, related_name="retry_of"
     )
 
-    objects = RecordQuerySet["BlockedTrigger"].as_manager()
+    objects = BlockedTriggerQuerySet.as_manager()
 
     class Meta:
         ordering = ("created_at", "id")
+        indexes = (
+            models.Index(fields=("workspace", "-created_at", "-id"), name="blocked_trigger_list"),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=Q(retried_as__isnull=True) | Q(resolved_at__isnull=False),

@@ -94,7 +94,7 @@ def estimate(
     parts = (
         Part("base", BASE_HOURS, "Every training starts from 40 h."),
         _confidence(confidence),
-        Part("gaps", HOURS_A_GAP * gaps, f"{gaps} missing capabilities at 4 h each."),
+        _gaps(gaps),
         _history(similar),
         _learning(learning_rate),
     )
@@ -120,6 +120,14 @@ def schedule(
     return days
 
 
+def check_spent(hours: float) -> None:
+    """Raise InvalidInput for hours that nobody can have spent on a training."""
+    if not 0.0 < hours <= MAX_HOURS:  # false for NaN as well
+        raise InvalidInput(
+            f"The hours spent are a number above 0 and up to {MAX_HOURS:,g}, not {hours!r}."
+        )
+
+
 def check_hours(*, hours: float, hours_a_day: float) -> None:
     """Raise InvalidInput for hours that no training has."""
     for what, value, low, high in (
@@ -139,15 +147,24 @@ def _confidence(confidence: float) -> Part:
     return Part("confidence", hours, why)
 
 
+def _gaps(gaps: int) -> Part:
+    many = "1 capability is" if gaps == 1 else f"{gaps or 'No'} capabilities are"
+    return Part("gaps", HOURS_A_GAP * gaps, f"{many} missing, at 4 h each.")
+
+
 def _history(similar: Sequence[float]) -> Part:
     if not similar:
         return Part("history", BASE_HOURS, "No similar agent was trained here; 40 h stands in.")
     mean = math.fsum(similar) / len(similar)
-    return Part("history", mean, f"{len(similar)} similar agents needed {mean:.1f} h on average.")
+    needed = (
+        "1 similar agent needed" if len(similar) == 1 else f"{len(similar)} similar ones needed"
+    )
+    return Part("history", mean, f"{needed} {mean:.1f} h on average.")
 
 
 def _learning(rate: float | None) -> Part:
     if rate is None:
         return Part("learning", BASE_HOURS, "It was never trained before; a usual pace is assumed.")
     within = min(max(rate, RATES[0]), RATES[1])
-    return Part("learning", BASE_HOURS / within, f"It has learned at {within:.2f} times the pace.")
+    why = f"Its earlier trainings went at {within:.2f} times the planned pace."
+    return Part("learning", BASE_HOURS / within, why)

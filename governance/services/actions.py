@@ -75,9 +75,11 @@ def request(
         cleared_before = _cleared_before(filing, agent=agent, run=run)
         if cleared_before is not None:
             return cleared_before
-        proposals.require_running(run)
         session = watching.standing(run)
+        proposals.require_running(run)  # only now: whoever ends a watched run has its session
+        said = watching.wish(action_type=action_type, params=params, reasoning=reasoning)
         if session is not None and session.state == SupervisionState.PAUSED:
+            watching.hold_back(session, data=said)
             return Answer(Route.SUPERVISION, (watching.PAUSED,), None, held=True)
         cleared = clearing.clear(plan, agent=agent, run=run)
         if cleared.route is Route.SUPERVISION and session is None:
@@ -85,10 +87,15 @@ def request(
         answer = _answer(filing, cleared, session, agent=agent, run=run, by=by)
         if answer.decision is None:
             return answer
-        said: dict[str, Json] = {"action_type": action_type, "params": params}
-        told = {**said, "reasoning": reasoning[: watching.SHOWN], "held": answer.held}
-        guidance = watching.asked(session=session, decision=answer.decision, data=told)
+        said |= _led_to(answer)
+        guidance = watching.asked(session=session, decision=answer.decision, data=said)
     return replace(answer, guidance=guidance)
+
+
+def _led_to(answer: Answer) -> dict[str, Json]:
+    """What became of it, for those who watch."""
+    rows = {"proposal": answer.proposal, "execution": answer.execution}
+    return {name: str(row.pk) for name, row in rows.items() if row is not None}
 
 
 def _answer(

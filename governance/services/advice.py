@@ -13,20 +13,30 @@ import uuid
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from governance import ledger
 from governance.domain.actors import Actor, system
-from governance.domain.errors import GovernanceError, InvalidInput
+from governance.domain.errors import GovernanceError, InvalidInput, StaleState
 from governance.domain.roles import Right
-from governance.domain.states import AgentState, ProposalState
+from governance.domain.states import ProposalState, WorkspaceState
 from governance.domain.values import Json
-from governance.domain.words import Maturity, Opinion
+from governance.domain.words import Opinion
 from governance.execution.deadline import DeadlineExceeded, deadline
 from governance.models import Advice, Agent, Proposal, Run, SessionEvent, Workspace
 from governance.policy.redaction import clean
-from governance.runtimes.base import Finished, Result, ResultState, Task
-from governance.services import memberships, programs, reviews
+from governance.runtimes.base import (
+    Finished,
+    Misbehaved,
+    Result,
+    ResultState,
+    Stopped,
+    Task,
+    TaskFailed,
+    Unreachable,
+)
+from governance.services import agents, memberships, programs, reviews
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +49,17 @@ INSTRUCTION = (
     "Say what you think of this. Return an object with `opinion` (for, against or unsure) and "
     "`reasons` (a text). You have no tools, and whatever you say is advice to a person."
 )
+
+
+_OUR_WORDS = (
+    GovernanceError,
+    DeadlineExceeded,
+    Misbehaved,
+    Unreachable,
+    Stopped,
+    TaskFailed,  # the program's own, meant for people
+)
+"""What says by itself, in words for people, why there is no advice."""
 
 
 class NoTools:
@@ -67,34 +88,33 @@ def ask(
 ) -> Advice:
     """Ask for advice about exactly one proposal or run; a process of ours brings the answer.
 
-    Raises InvalidInput (not an active autonomous agent of the same workspace, its own work, or the
-    proposal is decided), NotAllowed.
+    Raises InvalidInput (not an active autonomous agent of the same workspace, its own work),
+    StaleState (the proposal is decided, the agent is being asked already, the workspace is halted),
+    NotAllowed.
     """
-    subject = proposal or run
-    if subject is None or (proposal is not None and run is not None):
-        raise InvalidInput("Advice is about one proposal or one run.")
-    user_id = memberships.require_person(
-        by=by, workspace_id=subject.workspace_id, right=Right.DECIDE
-    )
     with transaction.atomic():
-        _require_adviser(Agent.objects.get(pk=adviser.pk), subject)
-        if proposal is not None and proposal.state != ProposalState.PROPOSED:
-            raise InvalidInput(f"This proposal is {proposal.state}; advice would come too late.")
-        advice = Advice.objects.create(
-            workspace_id=subject.workspace_id,
-            adviser=adviser,
-            proposal=proposal,
-            run=run,
-            digest=proposal.digest if proposal else "",
-            asked_by_id=user_id,
-        )
-        _record(advice, "advice.asked", by=by, data={"about": str(subject.pk)})
-    return advice
+        if proposal is not None and run is None:
+            found = Proposal.objects.locked(proposal.pk)
+            return _ask(adviser, found, by=by, proposal=found, digest=found.digest)
+        if run is not None and proposal is None:
+            locked = Run.objects.locked(run.pk)
+            return _ask(adviser, locked, by=by, run=locked, digest="")
+    raise InvalidInput("Advice is about one proposal or one run.")
+
+
+def ask_here(*, adviser: Agent, by: Actor, proposal: Proposal) -> Advice:
+    """`ask`, then `give` in this process, without leaving it to a worker. Raises as `ask` does."""
+    with transaction.atomic():
+        advice = ask(adviser=adviser, by=by, proposal=proposal)
+        take(advice.pk)  # in the same transaction: no worker can have seen it
+    return give(advice_id=advice.pk)
 
 
 def take(advice_id: uuid.UUID) -> bool:
     """Claim the one attempt at an answer: a conditional UPDATE."""
-    return Advice.objects.untaken().filter(pk=advice_id).update(taken_at=timezone.now()) == 1
+    # Of this table alone: PostgreSQL would not look at a joined one again after waiting.
+    free = Advice.objects.filter(pk=advice_id, taken_at__isnull=True, answered_at__isnull=True)
+    return free.update(taken_at=timezone.now()) == 1
 
 
 def give(*, advice_id: uuid.UUID) -> Advice:
@@ -104,9 +124,9 @@ def give(*, advice_id: uuid.UUID) -> Advice:
     )
     try:
         opinion, reasons = _opinion(_asked(advice))
-    except (GovernanceError, DeadlineExceeded) as error:
-        return _answer(advice, error=str(error))
-    except Exception as error:  # noqa: BLE001  whatever a program raises is its failure
+    except _OUR_WORDS as error:
+        return _answer(advice, error=str(error) or "It gave no reason.")
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a program raises is its failure
         log.warning("The adviser of advice %s raised %s", advice.pk, type(error).__name__)
         return _answer(advice, error=f"Its program raised {type(error).__name__}.")
     return _answer(advice, opinion=opinion, reasons=reasons)
@@ -139,16 +159,55 @@ def allow_to_approve(*, workspace: Workspace, allowed: bool, by: Actor) -> Works
     return row
 
 
+def candidates(subject: Proposal | Run) -> QuerySet[Agent]:
+    """Who can be asked about it: advisers of its workspace that we can reach, but its own agent."""
+    reachable = Q(configuration__has_key="endpoint") | ~Q(module_path="")
+    return agents.advisers(subject.workspace_id).filter(reachable).exclude(pk=subject.agent_id)
+
+
+def _ask(
+    adviser: Agent,
+    subject: Proposal | Run,
+    *,
+    by: Actor,
+    digest: str,
+    proposal: Proposal | None = None,
+    run: Run | None = None,
+) -> Advice:
+    """Write the question. Needs the lock of what it is about: of two at once, one is asked."""
+    user_id = memberships.require_person(
+        by=by, workspace_id=subject.workspace_id, right=Right.DECIDE
+    )
+    _require_adviser(adviser, subject)
+    about = {"adviser": adviser, "proposal": proposal, "run": run, "digest": digest}
+    if proposal is not None:
+        _require_undecided(proposal)
+    if Advice.objects.filter(**about, answered_at__isnull=True).exists():
+        raise StaleState(f"{adviser.name} is being asked already; wait for its answer.")
+    advice = Advice.objects.create(workspace_id=subject.workspace_id, asked_by_id=user_id, **about)
+    _record(advice, "advice.asked", by=by, data={"about": str(subject.pk)})
+    return advice
+
+
 def _require_adviser(adviser: Agent, subject: Proposal | Run) -> None:
     if adviser.workspace_id != subject.workspace_id:
         raise InvalidInput("There is no such agent in this workspace.")
-    if adviser.maturity != Maturity.AUTONOMOUS or adviser.state != AgentState.ACTIVE:
+    if Workspace.objects.get(pk=subject.workspace_id).state != WorkspaceState.ACTIVE:
+        raise StaleState("The workspace is halted; nobody is asked for advice.")
+    if not agents.advisers(subject.workspace_id).filter(pk=adviser.pk).exists():
         raise InvalidInput(
-            f"{adviser.name} is {adviser.maturity} and {adviser.state}; only an active autonomous "
-            "agent is asked for advice."
+            f"{adviser.name} cannot be asked for advice; only an active autonomous agent that no "
+            "ceiling holds below that can."
         )
     if adviser.pk == subject.agent_id:
         raise InvalidInput(f"{adviser.name} cannot advise on its own work.")
+
+
+def _require_undecided(proposal: Proposal) -> None:
+    waits = proposal.state == ProposalState.PROPOSED
+    if not waits or proposal.expires_at <= timezone.now():
+        word = "expired" if waits else proposal.state
+        raise StaleState(f"This proposal is {word}; advice would come too late.")
 
 
 def _asked(advice: Advice) -> Finished:

@@ -31,6 +31,9 @@ MAX_GAPS = 12
 
 MAX_TASKS, MAX_TASK = 20, 300
 
+LEARNED = 0.7
+"""From this score on, in the last training that had it, a capability is no gap any more."""
+
 GENERAL_TASKS = (
     "Read what it does, what it changes, and how it can be undone.",
     "Work through five recorded cases with a person.",
@@ -101,7 +104,8 @@ def objectives_for(*, agent: Agent, trigger: Trigger) -> list[dict[str, Json]]:
     """What the agent lacks for this trigger: `[{"capability", "objective", "tasks"}]`, never empty.
 
     1. The table's rows for its category and for the trigger's action types.
-    2. Each of those action types that no row speaks of, and that the agent cannot do yet.
+    2. Each of those action types that no row speaks of, and that the agent cannot do yet: it is
+       neither among its capabilities nor learned.
     3. Where that leaves nothing, the agent lacks experience: the defaults.
 
     The action types are those listed at `context["action_types"]`; where there is no such list, all
@@ -111,7 +115,7 @@ def objectives_for(*, agent: Agent, trigger: Trigger) -> list[dict[str, Json]]:
     rows = TrainingTopic.objects.of(agent.workspace_id).filter(
         Q(category="") | Q(category=agent.category), Q(action_type="") | Q(action_type__in=keys)
     )
-    known = set(agent.capabilities)
+    known = {*agent.capabilities, *learned(agent)}
     found: dict[str, dict[str, Json]] = {}
     spoken_of: set[str] = set()
     for row in rows.order_by(F("action_type").desc(), "capability"):
@@ -127,8 +131,22 @@ def objectives_for(*, agent: Agent, trigger: Trigger) -> list[dict[str, Json]]:
     return list(found.values())[:MAX_GAPS]
 
 
+def learned(agent: Agent) -> set[str]:
+    """The capabilities that its completed trainings gave it, by the last score of each."""
+    done = TrainingSession.objects.filter(agent=agent, state=TrainingState.COMPLETED)
+    last: dict[str, float] = {}
+    for scores in done.order_by("ended_at", "id").values_list("scores", flat=True):
+        last |= scores or {}
+    return {capability for capability, score in last.items() if score >= LEARNED}
+
+
 def similar_hours(agent: Agent) -> list[float]:
-    """The hours that each other agent of this category needed, on average of its trainings."""
+    """The hours that each other agent of this category needed, on average of its trainings.
+
+    No agent is similar to one without a category.
+    """
+    if not agent.category:
+        return []
     done = TrainingSession.objects.of(agent.workspace_id).filter(
         state=TrainingState.COMPLETED, agent__category=agent.category
     )

@@ -8,12 +8,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from governance import lifecycle
-from governance.domain.actors import Actor, ActorKind
+from governance.domain.actors import Actor, ActorKind, system
 from governance.domain.errors import (
     GateRefused,
     IdempotencyConflict,
     InvalidInput,
     NotAllowed,
+    NotFound,
     StaleState,
 )
 from governance.domain.roles import Right
@@ -24,7 +25,14 @@ from governance.gate import Answer
 from governance.models import Agent, Execution, Proposal, Run
 from governance.policy import plans
 from governance.policy.plans import Plan
-from governance.services import clearing, executions, memberships, runs, workflows
+from governance.services import (
+    action_types,
+    clearing,
+    executions,
+    memberships,
+    runs,
+    workflows,
+)
 from governance.services.clearing import Catalogue, Clearing
 
 START_ACTION = "run_start"
@@ -34,6 +42,9 @@ TRAINING_ACTION = "training_start"
 """The system's own action type: puts a training on the calendar."""
 
 SYSTEM_ACTIONS = frozenset({START_ACTION, TRAINING_ACTION})
+
+CATALOGUE = system("catalogue")
+"""Who puts those two there, in a workspace that was set up before there were any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +126,7 @@ def propose_start(*, run: Run, answer: Answer, by: Actor) -> Proposal:
     plan = plans.parse(plans.single(START_ACTION, {"run": str(run.id)}))
     title = f"Start {agent.name}: {run.trigger.type}"[:200]
     filing = Filing(plan, title=title, reasoning="")
-    catalogue = clearing.look_up(plan, agent=agent, by_system=True)
+    catalogue = _own_catalogue(plan, agent=agent)
     return file(
         filing, catalogue=catalogue, cleared=Clearing((answer,)), agent=agent, run=run, by=by
     )
@@ -128,7 +139,7 @@ def propose_training(filing: Filing, *, agent: Agent, answer: Answer, by: Actor)
     """
     return file(
         filing,
-        catalogue=clearing.look_up(filing.plan, agent=agent, by_system=True),
+        catalogue=_own_catalogue(filing.plan, agent=agent),
         cleared=Clearing((answer,)),
         agent=agent,
         run=None,
@@ -287,6 +298,15 @@ def require_running(run: Run | None) -> None:
     """Raise StaleState unless the run, read again now, is running."""
     if run is not None and not Run.objects.filter(pk=run.pk, state=RunState.RUNNING).exists():
         raise StaleState("The run is not running; nothing can be asked in it.")
+
+
+def _own_catalogue(plan: Plan, *, agent: Agent) -> Catalogue:
+    """The catalogue of a plan that the system files, put right where its own type is missing."""
+    try:
+        return clearing.look_up(plan, agent=agent, by_system=True)
+    except NotFound:
+        action_types.install_own(workspace=agent.workspace, by=CATALOGUE)
+        return clearing.look_up(plan, agent=agent, by_system=True)
 
 
 def _title(plan: Plan, catalogue: Catalogue) -> str:

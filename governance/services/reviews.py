@@ -18,10 +18,17 @@ from governance.domain.roles import Right
 from governance.domain.states import ProposalState
 from governance.domain.values import Json, require_text
 from governance.domain.words import Complexity, Opinion, Reversibility, ReviewVerdict, Route
-from governance.models import Advice, Agent, Membership, Proposal, Review
+from governance.models import Advice, Agent, Membership, Proposal, Review, Workspace
 from governance.policy import plans
 from governance.policy.plans import Plan
-from governance.services import clearing, executions, memberships, proposals, workflows
+from governance.services import (
+    agents,
+    clearing,
+    executions,
+    memberships,
+    proposals,
+    workflows,
+)
 from governance.services.clearing import Catalogue, Clearing
 
 MAX_COMMENT = 2_000
@@ -80,16 +87,18 @@ def approve(
 def approve_on_advice(*, advice: Advice, by: Actor) -> Proposal:
     """Approve what an adviser is for, where the workspace lets advice do that.
 
-    Only plans of reversible actions of complexity 1 and 2 that need one approval, and only as the
-    adviser saw them. The proposal and the ledger name the advice, and no person. Raises NotAllowed,
-    GateRefused, AlreadyDecided, PlanChanged.
+    Only plans of reversible actions of complexity 1 and 2 that need one approval, only as the
+    adviser saw them, and only while the adviser still is one. The proposal and the ledger name the
+    advice, and no person. Raises NotAllowed, GateRefused, AlreadyDecided, PlanChanged.
     """
     if advice.proposal is None or advice.opinion != Opinion.FOR:
         raise NotAllowed("Only advice for a proposal can approve it.")
     with transaction.atomic():
         row = _waiting(advice.proposal, digest=advice.digest)
-        if not row.workspace.advice_may_approve:
+        if not Workspace.objects.get(pk=row.workspace_id).advice_may_approve:
             raise NotAllowed("In this workspace advice approves nothing.")
+        if not agents.advisers(row.workspace_id).filter(pk=advice.adviser_id).exists():
+            raise NotAllowed("The adviser is no active autonomous agent any more.")
         plan = plans.parse_text(row.plan_in_force)
         catalogue = clearing.look_up(plan, agent=row.agent)
         _require_light(catalogue, required=row.required_approvals)
@@ -146,8 +155,8 @@ def _waiting(proposal: Proposal, *, digest: str, any_agent: bool = False) -> Pro
     """The row, locked, if it still waits and is what was seen."""
     row = Proposal.objects.locked(proposal.pk)
     if row.state != ProposalState.PROPOSED:
-        who = f" by {row.decided_by.get_username()}" if row.decided_by else ""
-        raise AlreadyDecided(f"This proposal is already {row.state}{who}; nothing was changed.")
+        decided = f"{row.state} {row.decider}".strip()
+        raise AlreadyDecided(f"This proposal is already {decided}; nothing was changed.")
     if row.expires_at <= timezone.now():
         raise AlreadyDecided("This proposal has expired; the agent has to propose it again.")
     if row.digest != digest:

@@ -139,13 +139,14 @@ def complete(
 ) -> TrainingSession:
     """End a training with a score from 0 to 1 for every objective, by its capability.
 
-    Confidence moves by the mean of the scores; the blocked triggers are resolved; maturity stays.
+    Confidence moves by the mean of the scores; the agent's blocked triggers are resolved, those of
+    earlier trainings that led nowhere included; maturity stays.
     Raises StaleState, InvalidInput, NotAllowed.
     """
     require_text(feedback, what="feedback", max_length=MAX_TEXT)
     if isinstance(errors, bool) or not 0 <= errors <= MAX_ERRORS:
         raise InvalidInput(f"The errors are a number from 0 to {MAX_ERRORS:,}, not {errors!r}.")
-    training.check_hours(hours=hours_spent, hours_a_day=HOURS_A_DAY)
+    training.check_spent(hours_spent)
     with transaction.atomic():
         row = _lock(session, by=by)
         performance = _performance(row, scores)
@@ -168,7 +169,8 @@ def complete(
 def fail(*, session: TrainingSession, reason: str, by: Actor) -> TrainingSession:
     """A training that led nowhere: no confidence, and its triggers stay blocked.
 
-    The next blocked trigger makes a new plan. Raises StaleState, InvalidInput, NotAllowed.
+    The next blocked trigger makes a new plan, and completing that resolves these too. Raises
+    StaleState, InvalidInput, NotAllowed.
     """
     return _stop(session, to=TrainingState.FAILED, reason=reason, by=by)
 
@@ -230,7 +232,8 @@ def _performance(row: TrainingSession, scores: Mapping[str, float]) -> float:
 
 
 def _resolve(row: TrainingSession, *, by: Actor) -> None:
-    for blocked in row.plan.blocked.filter(resolved_at__isnull=True):
+    """Needs the agent's lock: until it is given up, no other trigger can join."""
+    for blocked in BlockedTrigger.objects.waiting(row.agent_id):
         blocked.resolved_at = timezone.now()
         blocked.save(update_fields=["resolved_at"])
         ledger.append(

@@ -76,6 +76,7 @@ def retry(*, blocked: BlockedTrigger, by: Actor) -> Started:
     """
     with transaction.atomic():
         row = BlockedTrigger.objects.locked(blocked.pk)
+        _require_may_fire(row.trigger.agent, by=by)
         if row.resolved_at is None:
             raise StaleState("The training this trigger waits for has not been completed.")
         if row.retried_as_id is not None:
@@ -86,6 +87,13 @@ def retry(*, blocked: BlockedTrigger, by: Actor) -> Started:
         )
         row.retried_as = started.trigger
         row.save(update_fields=["retried_as"])
+        ledger.append(
+            kind="trigger.retried",
+            by=by,
+            workspace_id=row.workspace_id,
+            subject_id=old.pk,
+            data={"as": str(started.trigger.pk), "route": str(started.trigger.route)},
+        )
     return started
 
 

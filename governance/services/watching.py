@@ -1,6 +1,9 @@
 """Watching: what a run's supervision means for what happens in it. Holds, guidance, events.
 
 Below everything that acts in a run; `supervision` above has the verbs of the people who watch.
+
+Whoever needs more than one of these rows locks them in this order: execution, run, session,
+proposal. Nobody who holds a session waits for an execution that others have in hand.
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ from django.utils import timezone
 
 from governance import lifecycle
 from governance.domain.actors import Actor
-from governance.domain.errors import RunHeld
+from governance.domain.errors import RunHeld, StaleState
 from governance.domain.states import ExecutionState, RunState, SupervisionState
-from governance.domain.values import Json
+from governance.domain.values import Json, canonical_text
 from governance.domain.words import InterventionKind
 from governance.execution.registry import ActionFailed, ActionWaits
 from governance.models import (
@@ -38,6 +41,9 @@ PATIENCE = datetime.timedelta(hours=1)
 
 SHOWN = 2_000
 """Longest text in an event, in characters."""
+
+MAX_PARAMS = 4_000
+"""Largest params in an event, in characters of JSON; an event is sent to everybody who watches."""
 
 PAUSED = "The supervisor has paused the run; its next action waits. Ask again."
 
@@ -76,10 +82,19 @@ def holds(execution: Execution) -> bool:
 
 
 def require_free(run: Run | None) -> None:
-    """Raise RunHeld while a supervisor holds the run. Needs a transaction."""
+    """Raise RunHeld while a supervisor holds the run, StaleState unless it is running.
+
+    Needs a transaction.
+    """
     session = standing(run)
     if session is not None and session.state == SupervisionState.PAUSED:
         raise RunHeld(PAUSED)
+    if run is None:
+        return
+    # Only now: whoever ends a watched run has its session locked until that is done.
+    state = Run.objects.values_list("state", flat=True).get(pk=run.pk)
+    if state != RunState.RUNNING:
+        raise StaleState(f"The run has {state}; nothing is carried out in it any more.")
 
 
 def before_step(row: ExecutionStep) -> None:
@@ -111,6 +126,23 @@ def on_step(row: ExecutionStep) -> None:
             "error": row.error[:SHOWN],
         },
     )
+
+
+def wish(*, action_type: str, params: Json, reasoning: str) -> dict[str, Json]:
+    """What an agent asks for, as events tell it: all of it, or without the params it is too long
+    for.
+    """
+    told: dict[str, Json] = {"action_type": action_type, "reasoning": reasoning[:SHOWN]}
+    if len(canonical_text(params, what="params")) <= MAX_PARAMS:
+        told["params"] = params
+    return told
+
+
+def hold_back(session: SupervisionSession, *, data: dict[str, Json]) -> None:
+    """The agent asked while its run is paused: tell those who watch what waits, once."""
+    last = SessionEvent.objects.filter(session=session).order_by("-sequence").first()
+    if last is None or last.kind != "held" or last.data != clean(data):
+        append(session, kind="held", data=data)
 
 
 def asked(*, session: SupervisionSession | None, decision: Decision, data: dict[str, Json]) -> str:
