@@ -148,7 +148,9 @@ def _confidence(confidence: float) -> Part:
 
 
 def _gaps(gaps: int) -> Part:
-    many = "1 capability is" if gaps == 1 else f"{gaps or 'No'} capabilities are"
+    if not gaps:
+        return Part("gaps", 0.0, "No capability is missing.")
+    many = "1 capability is" if gaps == 1 else f"{gaps} capabilities are"
     return Part("gaps", HOURS_A_GAP * gaps, f"{many} missing, at 4 h each.")
 
 

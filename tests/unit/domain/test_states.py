@@ -62,12 +62,42 @@ TABLES = {
     """,
     # a local step goes from pending to its end at once; a sent one ends, or is doubted
     "execution step": """
-        pending   . x x x . x
-        sent      . . x x x .
+        pending   . x x x . x x
+        sent      . . x x x . .
+        done      . . . . . . .
+        failed    . . . . . . .
+        in_doubt  . . x x . . .
+        skipped   . . . . . . .
+        not_run   . . . . . . .
+    """,
+    "device": """
+        active   . x
+        retired  . .
+    """,
+    # in_doubt -> done | failed: it was reported late
+    "device command": """
+        waiting   . x . . . x
+        claimed   . . x x x .
         done      . . . . . .
         failed    . . . . . .
         in_doubt  . . x x . .
-        not_run   . . . . . .
+        expired   . . . . . .
+    """,
+    # running <-> paused;  running | paused -> completed | terminated | failed
+    "supervision session": """
+        running     . x x x x
+        paused      x . x x x
+        completed   . . . . .
+        terminated  . . . . .
+        failed      . . . . .
+    """,
+    # scheduled -> in_progress -> completed | failed | cancelled;  scheduled -> cancelled
+    "training session": """
+        scheduled    . x . . x
+        in_progress  . . x x x
+        completed    . . . . .
+        failed       . . . . .
+        cancelled    . . . . .
     """,
 }
 
@@ -81,6 +111,10 @@ INITIAL = {
     "proposal": "proposed",
     "execution": "ready",
     "execution step": "pending",
+    "device": "active",
+    "device command": "waiting",
+    "supervision session": "running",
+    "training session": "scheduled",
 }
 
 TERMINAL = {
@@ -92,7 +126,11 @@ TERMINAL = {
     "run": {"succeeded", "failed", "abandoned"},
     "proposal": {"rejected", "cancelled", "expired", "executed", "failed"},
     "execution": {"done", "failed", "cancelled"},
-    "execution step": {"done", "failed", "not_run"},
+    "execution step": {"done", "failed", "skipped", "not_run"},
+    "device": {"retired"},
+    "device command": {"done", "failed", "expired"},
+    "supervision session": {"completed", "terminated", "failed"},
+    "training session": {"completed", "failed", "cancelled"},
 }
 
 

@@ -3,12 +3,15 @@ from __future__ import annotations
 import pytest
 
 from governance.domain.words import (
+    Availability,
     CanvasKind,
     Complexity,
     DecisionKind,
     Effect,
+    InterventionKind,
     Maturity,
     Mode,
+    Opinion,
     ProposalKind,
     Reversibility,
     ReviewVerdict,
@@ -30,7 +33,10 @@ VALUES = [
     (RunKind, ["live", "exam"]),
     (ReviewVerdict, ["approve", "reject", "abstain"]),
     (DecisionKind, ["trigger", "action"]),
-    (CanvasKind, ["chart", "sheet", "form", "markdown"]),
+    (CanvasKind, ["chart", "sheet", "form", "markdown", "orchestration"]),
+    (InterventionKind, ["pause", "resume", "correct", "terminate"]),
+    (Availability, ["online", "away", "offline"]),
+    (Opinion, ["for", "against", "unsure"]),
 ]
 
 
