@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import models
 
 from governance.domain import states
-from governance.domain.states import RunState
+from governance.domain.states import AgentState, RunState, WorkspaceState
 from governance.domain.words import Maturity, Route, RunKind, TriggerSource
 from governance.models.agent import Agent
 from governance.models.base import (
@@ -49,6 +49,20 @@ class Trigger(Record):
         return {"source": str(self.source), "type": self.type, "context": self.context}
 
 
+class RunQuerySet(RecordQuerySet["Run"]):
+    """Reads."""
+
+    def waiting_for_supervisor(self) -> RunQuerySet:
+        """Queued until somebody watches, oldest first; not those that could not start now."""
+        return self.filter(
+            state=RunState.QUEUED,
+            trigger__route=Route.SUPERVISION,
+            workspace__state=WorkspaceState.ACTIVE,
+            agent__state=AgentState.ACTIVE,
+            agent__maturity__in=[Maturity.SUPERVISED, Maturity.AUTONOMOUS],
+        ).order_by("created_at", "id")
+
+
 class Run(Stateful, Record):
     """One piece of work by one agent. `maturity` and `fingerprint` are those it began with.
 
@@ -72,7 +86,7 @@ class Run(Stateful, Record):
     program_seen_at = models.DateTimeField(null=True, editable=False)
     outcome = models.TextField(max_length=2_000, blank=True)
 
-    objects = RecordQuerySet["Run"].as_manager()
+    objects = RunQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-id")

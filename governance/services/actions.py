@@ -77,9 +77,9 @@ def request(
             return cleared_before
         session = watching.standing(run)
         proposals.require_running(run)  # only now: whoever ends a watched run has its session
-        said = watching.wish(action_type=action_type, params=params, reasoning=reasoning)
+        wish = watching.Wish(action_type, params, reasoning)
         if session is not None and session.state == SupervisionState.PAUSED:
-            watching.hold_back(session, data=said)
+            watching.hold_back(session, wish=wish)
             return Answer(Route.SUPERVISION, (watching.PAUSED,), None, held=True)
         cleared = clearing.clear(plan, agent=agent, run=run)
         if cleared.route is Route.SUPERVISION and session is None:
@@ -87,8 +87,9 @@ def request(
         answer = _answer(filing, cleared, session, agent=agent, run=run, by=by)
         if answer.decision is None:
             return answer
-        said |= _led_to(answer)
-        guidance = watching.asked(session=session, decision=answer.decision, data=said)
+        guidance = watching.asked(
+            session=session, decision=answer.decision, wish=wish, led_to=_led_to(answer)
+        )
     return replace(answer, guidance=guidance)
 
 

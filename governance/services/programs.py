@@ -108,7 +108,7 @@ def waiting_programs() -> list[uuid.UUID]:
 
 
 def abandon_overdue(*, by: Actor) -> int:
-    """Abandon runs of ours whose process died: it was to show itself every second; how many."""
+    """Abandon runs of ours whose process died: it had to show itself every 5 s; how many."""
     overdue = Run.objects.filter(
         state=RunState.RUNNING, program_seen_at__lte=timezone.now() - OVERDUE
     )

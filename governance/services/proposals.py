@@ -31,6 +31,7 @@ from governance.services import (
     executions,
     memberships,
     runs,
+    watching,
     workflows,
 )
 from governance.services.clearing import Catalogue, Clearing
@@ -112,7 +113,9 @@ def propose(
         catalogue = clearing.look_up(filing.plan, agent=agent)
         cleared = clearing.clear(filing.plan, agent=agent, run=run)
         if cleared.route.within(Route.PROPOSAL):
-            return file(filing, catalogue=catalogue, cleared=cleared, agent=agent, run=run, by=by)
+            filed = file(filing, catalogue=catalogue, cleared=cleared, agent=agent, run=run, by=by)
+            watching.note(run_id=filed.run_id, kind="proposed", data=_told(filed))
+            return filed
         clearing.record(cleared, agent=agent, by=by, run=run)
     raise GateRefused(f"The gate answers {cleared.sentence}.")
 
@@ -307,6 +310,11 @@ def _own_catalogue(plan: Plan, *, agent: Agent) -> Catalogue:
     except NotFound:
         action_types.install_own(workspace=agent.workspace, by=CATALOGUE)
         return clearing.look_up(plan, agent=agent, by_system=True)
+
+
+def _told(proposal: Proposal) -> dict[str, Json]:
+    """For those who watch the run."""
+    return {"proposal": str(proposal.pk), "title": proposal.title}
 
 
 def _title(plan: Plan, catalogue: Catalogue) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import uuid
+from collections.abc import Callable
+from functools import partial
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -17,7 +20,6 @@ from governance.domain.states import (
     ProposalState,
     RunState,
     SupervisionState,
-    WorkspaceState,
 )
 from governance.domain.values import Json, require_text
 from governance.domain.words import InterventionKind, Route, TriggerSource
@@ -69,17 +71,17 @@ def assign(*, run: Run, by: Actor) -> SupervisionSession | None:
 
 def assign_waiting(*, by: Actor) -> int:
     """`assign` every run that is queued for supervision; returns how many began."""
-    waiting = Run.objects.filter(
-        state=RunState.QUEUED,
-        trigger__route=Route.SUPERVISION,
-        workspace__state=WorkspaceState.ACTIVE,
-    ).select_related("agent", "trigger")
-    begun = 0
-    for run in waiting.order_by("created_at", "id"):
+    begun, nobody_there = 0, set[uuid.UUID]()
+    for run in Run.objects.waiting_for_supervisor().select_related("agent", "trigger"):
+        if run.workspace_id in nobody_there:
+            continue
         try:
-            begun += assign(run=run, by=by) is not None
+            assigned = assign(run=run, by=by)
         except GateRefused:
-            continue  # paused or halted; or it was demoted, and a person has to look
+            continue  # such as under a ceiling: a person has to look
+        begun += assigned is not None
+        if assigned is None:
+            nobody_there.add(run.workspace_id)
     return begun
 
 
@@ -120,15 +122,16 @@ def terminate(*, session: SupervisionSession, seen: int, reason: str, by: Actor)
     require_text(reason, what="reason", max_length=MAX_TEXT, required=True)
     user_id = _require_supervisor(session, by=by)
     with transaction.atomic():
-        # Executions before their proposals before the session, as workers lock them.
-        _cancel_what_waits(session.run, reason=reason, by=by)
+        run = Run.objects.locked(session.run_id)  # before the session, as whoever ends a run does
         row = _lock(session, seen)
-        run = Run.objects.locked(row.run_id)
+        if run.state in RUN_ENDED:
+            raise StaleState(f"The run has {run.state}; it can only be rated.")
         _intervene(row, InterventionKind.TERMINATE, reason, user_id=user_id, by=by)
         fields = {"ended_at": timezone.now()}
         lifecycle.move(row, to=SupervisionState.TERMINATED, by=by, fields=fields)
-        if run.state not in RUN_ENDED:
-            runs.abandon(run=run, by=by, note=f"Terminated by {by.label}: {reason}"[:MAX_TEXT])
+        runs.abandon(run=run, by=by, note=f"Terminated by {by.label}: {reason}"[:MAX_TEXT])
+        watching.tell_end(row, run)
+        _cancel_what_waits(run, reason=reason, by=by)
         delivery.wake(row.pk)  # what was paused now stops
 
 
@@ -166,22 +169,26 @@ def complete(
 
 
 def watched(*, session: SupervisionSession, by: Actor) -> None:
-    """The supervisor's console is open. Written down at most every 10 s."""
-    if by.id == str(session.supervisor_id):
-        now = timezone.now()
-        if now - session.watched_at >= datetime.timedelta(seconds=WATCHED_SECONDS):
-            _touch(session)
+    """A console is open, of somebody who could act. Written down at most every 10 s.
+
+    It need not be the supervisor's: a colleague who took over watches as well. Raises NotAllowed.
+    """
+    _require_supervisor(session, by=by)
+    if timezone.now() - session.watched_at >= datetime.timedelta(seconds=WATCHED_SECONDS):
+        _touch(session)
 
 
 def pause_unwatched(*, by: Actor) -> int:
     """Pause what nobody has looked at for GOVERNANCE_SUPERVISOR_SECONDS; returns how many."""
     limit = datetime.timedelta(seconds=settings.GOVERNANCE_SUPERVISOR_SECONDS)
-    paused = 0
-    for session in SupervisionSession.objects.unwatched(since=timezone.now() - limit):
+    since, paused = timezone.now() - limit, 0
+    for session in SupervisionSession.objects.unwatched(since=since):
         reason = f"Nobody has watched for {limit.total_seconds():g} s."
         try:
             with transaction.atomic():
                 row = _lock(session, session.version)
+                if row.watched_at > since:
+                    continue  # somebody came back in between
                 _intervene(row, InterventionKind.PAUSE, reason, user_id=None, by=by)
                 lifecycle.move(row, to=SupervisionState.PAUSED, by=by, data={"reason": reason})
         except StaleState:
@@ -246,13 +253,23 @@ def _steer(
 def _lock(session: SupervisionSession, seen: int) -> SupervisionSession:
     row = SupervisionSession.objects.locked(session.pk)
     if row.version != seen:
-        last = row.interventions.order_by("-created_at", "-id").first()
-        who = f"{last.by.get_username()} ({last.kind})" if last and last.by else "somebody"
         raise StaleState(
-            f"The session is {row.state} now: {who} acted after you looked. Nothing was done; "
-            "look again, then decide."
+            f"The session is {row.state} now: {_what_moved(row)} after you looked. Nothing was "
+            "done; look again, then decide."
         )
     return row
+
+
+def _what_moved(row: SupervisionSession) -> str:
+    """Who, or what, brought the session into its state."""
+    if row.state == SupervisionState.COMPLETED:
+        return "somebody rated it"
+    if row.state == SupervisionState.FAILED:
+        return "its run ended"
+    moves = row.interventions.exclude(kind=InterventionKind.CORRECT)
+    last = moves.select_related("by").order_by("-created_at", "-id").first()
+    who = last.by.get_username() if last and last.by else "the system"
+    return f"{who} acted ({last.kind})" if last else "somebody acted"
 
 
 def _intervene(
@@ -279,20 +296,29 @@ def _intervene(
 
 
 def _cancel_what_waits(run: Run, *, reason: str, by: Actor) -> None:
-    ready = Execution.objects.filter(run=run, state=ExecutionState.READY, proposal__isnull=True)
-    for execution in ready:
-        try:
-            with transaction.atomic():
-                executions.cancel(execution=execution, reason=reason, by=by)
-        except StaleState:
-            continue  # a worker has it, and stops before its next step
-    open_states = [ProposalState.PROPOSED, ProposalState.APPROVED]
-    for proposal in Proposal.objects.filter(run=run, state__in=open_states):
-        try:
-            with transaction.atomic():
-                proposals.withdraw(proposal=proposal, reason=reason, by=by)
-        except StaleState:
-            continue
+    """Take back the run's proposals and executions that nobody has in hand.
+
+    Executions that another transaction has locked are left to it, and not waited for: it may wait
+    for the session, and finds the run ended. Proposals come first: one that is approved meanwhile
+    has an execution afterwards.
+    """
+    for proposal in Proposal.objects.filter(run=run, state=ProposalState.PROPOSED):
+        _take_back(partial(proposals.withdraw, proposal=proposal, reason=reason, by=by))
+    ready = Execution.objects.filter(run=run, state=ExecutionState.READY)
+    for execution in ready.select_for_update(skip_locked=True, of=("self",), no_key=True):
+        if execution.proposal is None:
+            _take_back(partial(executions.cancel, execution=execution, reason=reason, by=by))
+        else:
+            proposal = execution.proposal
+            _take_back(partial(proposals.withdraw, proposal=proposal, reason=reason, by=by))
+
+
+def _take_back(verb: Callable[[], object]) -> None:
+    try:
+        with transaction.atomic():
+            verb()
+    except StaleState:
+        return  # it was decided or sent meanwhile, and stops before its next step
 
 
 def _require_supervisor(session: SupervisionSession, *, by: Actor) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from dataclasses import dataclass
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -46,6 +47,25 @@ MAX_PARAMS = 4_000
 """Largest params in an event, in characters of JSON; an event is sent to everybody who watches."""
 
 PAUSED = "The supervisor has paused the run; its next action waits. Ask again."
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an agent asks for."""
+
+    action_type: str
+    params: dict[str, Json]
+    reasoning: str
+
+    def as_json(self) -> dict[str, Json]:
+        """As events tell it: without its params where they are too long."""
+        told: dict[str, Json] = {
+            "action_type": self.action_type,
+            "reasoning": self.reasoning[:SHOWN],
+        }
+        if len(canonical_text(self.params, what="params")) <= MAX_PARAMS:
+            told["params"] = self.params
+        return told
 
 
 def standing(run: Run | None) -> SupervisionSession | None:
@@ -128,35 +148,33 @@ def on_step(row: ExecutionStep) -> None:
     )
 
 
-def wish(*, action_type: str, params: Json, reasoning: str) -> dict[str, Json]:
-    """What an agent asks for, as events tell it: all of it, or without the params it is too long
-    for.
-    """
-    told: dict[str, Json] = {"action_type": action_type, "reasoning": reasoning[:SHOWN]}
-    if len(canonical_text(params, what="params")) <= MAX_PARAMS:
-        told["params"] = params
-    return told
-
-
-def hold_back(session: SupervisionSession, *, data: dict[str, Json]) -> None:
+def hold_back(session: SupervisionSession, *, wish: Wish) -> None:
     """The agent asked while its run is paused: tell those who watch what waits, once."""
+    data = wish.as_json()
     last = SessionEvent.objects.filter(session=session).order_by("-sequence").first()
     if last is None or last.kind != "held" or last.data != clean(data):
         append(session, kind="held", data=data)
 
 
-def asked(*, session: SupervisionSession | None, decision: Decision, data: dict[str, Json]) -> str:
+def asked(
+    *,
+    session: SupervisionSession | None,
+    decision: Decision,
+    wish: Wish,
+    led_to: dict[str, Json],
+) -> str:
     """The agent asked for something and got an answer; returns the guidance that goes with it.
 
     The decision is what the agent did after every intervention that has no such thing yet.
+    `led_to`: the proposal or the execution that came of it, if one did.
     """
     if session is None:
         return ""
     Intervention.objects.filter(session=session, followed_by__isnull=True).update(
         followed_by=decision
     )
-    told = {"decision": str(decision.pk), "route": str(decision.route), **data}
-    append(session, kind="action", data=told)
+    answer = {"decision": str(decision.pk), "route": str(decision.route)}
+    append(session, kind="action", data={**wish.as_json(), **answer, **led_to})
     return _hand_over_guidance(session)
 
 
@@ -165,10 +183,15 @@ def end_with(run: Run, *, by: Actor) -> None:
     session = standing(run)
     if session is None:
         return
-    append(session, kind="run_ended", data={"state": str(run.state), "note": run.outcome[:SHOWN]})
+    tell_end(session, run)
     if run.state != RunState.SUCCEEDED:
         fields = {"ended_at": timezone.now()}
         lifecycle.move(session, to=SupervisionState.FAILED, by=by, fields=fields)
+
+
+def tell_end(session: SupervisionSession, run: Run) -> None:
+    """Append that the run has ended. Needs a transaction."""
+    append(session, kind="run_ended", data={"state": str(run.state), "note": run.outcome[:SHOWN]})
 
 
 def note(*, run_id: uuid.UUID | None, kind: str, data: dict[str, Json]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import signal
-import sys
+import threading
 import uuid
 from types import FrameType
 from typing import Any
 
 from django.core.management.base import CommandParser
 
-from governance.domain.errors import InvalidInput
+from governance.domain.errors import InvalidInput, StaleState
 from governance.domain.states import RunState
 from governance.management.command import GovernanceCommand
 from governance.services import advice, programs
@@ -29,11 +29,19 @@ class Command(GovernanceCommand):
         which.add_argument("--advice", help="the advice's id")
 
     def run(self, **options: Any) -> dict[str, Any]:
-        """Run it to its end; a SIGTERM ends it as interrupted."""
-        signal.signal(signal.SIGTERM, _interrupted)
-        if options["run"]:
-            ending = programs.run_program(run_id=_key(options["run"]))
-            return {"outcome": ending.outcome, "note": ending.note}
+        """Run it to its end; a SIGTERM interrupts it as Ctrl-C does, and its run is abandoned."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            return self._advise(options) if options["advice"] else self._run_program(options)
+        except KeyboardInterrupt as interrupt:
+            raise StaleState("It was interrupted before its end.") from interrupt
+
+    def _run_program(self, options: dict[str, Any]) -> dict[str, Any]:
+        ending = programs.run_program(run_id=_key(options["run"]))
+        return {"outcome": ending.outcome, "note": ending.note}
+
+    def _advise(self, options: dict[str, Any]) -> dict[str, Any]:
         answered = advice.give(advice_id=_key(options["advice"]))
         return {"outcome": answered.opinion or "none", "note": answered.reasons or answered.error}
 
@@ -43,8 +51,9 @@ class Command(GovernanceCommand):
         return f"{result['outcome']}: {result['note']}" if result["outcome"] in bad else ""
 
 
-def _interrupted(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  the signal module's signature
-    sys.exit(143)
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  the signal module's signature
+    # No SystemExit: a program that exits by itself has failed, and this one has not.
+    raise KeyboardInterrupt
 
 
 def _key(text: str) -> uuid.UUID:
