@@ -29,7 +29,7 @@ from governance.services.validation import cleaned
 MAX_GAPS = 12
 """The most gaps one training is planned for."""
 
-MAX_TASKS, MAX_TASK = 20, 300
+MAX_KEY, MAX_TASKS, MAX_TASK = 100, 20, 300
 
 LEARNED = 0.7
 """From this score on, in the last training that had it, a capability is no gap any more."""
@@ -79,10 +79,12 @@ def define(
 
     Raises InvalidInput, NotAllowed.
     """
+    key = {"category": category, "action_type": action_type, "capability": capability}
+    for name, text in key.items():
+        require_text(text, what=name.replace("_", " "), max_length=MAX_KEY)
     _check_tasks(tasks)
     with transaction.atomic():
         memberships.require(by=by, workspace_id=workspace.id, right=Right.GOVERN)
-        key = {"category": category, "action_type": action_type, "capability": capability}
         row = TrainingTopic.objects.of(workspace.id).filter(**key).first()
         row = row or TrainingTopic(workspace=workspace, **key)
         row.objective, row.tasks = objective, tasks

@@ -91,10 +91,11 @@ def test_remove(house):
     ("values", "says"),
     [
         ({"capability": ""}, "capability: This field cannot be blank"),
-        ({"capability": "x" * 101}, "capability: .*at most 100"),
+        ({"capability": "x" * 101}, "The capability is 101 characters long; at most 100"),
         ({"objective": ""}, "objective: This field cannot be blank"),
         ({"objective": "x" * 301}, "objective: .*at most 300"),
-        ({"category": "x" * 101}, "category: .*at most 100"),
+        ({"category": "x" * 101}, "The category is 101 characters long; at most 100"),
+        ({"action_type": "x" * 101}, "The action type is 101 characters long; at most 100"),
         ({"capability": "a\x00"}, "cannot be stored"),
         ({"tasks": []}, "a list of 1 to 20 texts"),
         ({"tasks": ["x"] * 21}, "a list of 1 to 20 texts"),
