@@ -16,6 +16,7 @@ from governance.domain.words import ReviewVerdict
 from governance.models import Execution, PolicyVersion, Proposal, Review
 from governance.policy import plans
 from governance.policy.plans import Plan
+from governance.services.proposals import START_ACTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,9 @@ def is_waiting(row: Proposal) -> bool:
     return row.state == ProposalState.PROPOSED and row.expires_at > timezone.now()
 
 
-def is_system_start(types: steps.Catalogue) -> bool:
-    """Whether the system itself filed it: such a plan has nothing to edit."""
-    return any(found.system_only for found in types.values())
+def is_start(types: steps.Catalogue) -> bool:
+    """Whether it only lets a run begin: such a plan has nothing to edit."""
+    return START_ACTION in types
 
 
 def standing(
@@ -76,7 +77,7 @@ def standing(
     return Standing(
         decide=decide,
         approve=approve,
-        edit=approve and not is_system_start(types),
+        edit=approve and not is_start(types),
         cancel=allowed and (waiting or _is_unclaimed(row)),
         why_not=_why_not(row, allowed=allowed, mine=mine),
     )

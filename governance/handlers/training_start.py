@@ -44,18 +44,28 @@ SPEC = ActionSpec(
     params_schema={
         "type": "object",
         "properties": {
-            "training": {"type": "string", "format": "uuid"},
+            "training": {
+                "title": "Training plan",
+                "type": "string",
+                "format": "uuid",
+                "readOnly": True,
+            },
             "hours": {
+                "title": "Hours",
                 "type": "number",
                 "minimum": MIN_HOURS,
                 "maximum": MAX_HOURS,
-                "description": "Hours of training in all.",
+                "description": f"Hours of training in all: {MIN_HOURS:g} to {MAX_HOURS:,g}.",
             },
             "hours_a_day": {
+                "title": "Hours a day",
                 "type": "number",
                 "minimum": MIN_HOURS_A_DAY,
                 "maximum": MAX_HOURS_A_DAY,
-                "description": "How many of them on a day, Monday to Friday.",
+                "description": (
+                    "How many of them on a day, Monday to Friday: "
+                    f"{MIN_HOURS_A_DAY:g} to {MAX_HOURS_A_DAY:g}."
+                ),
             },
         },
         "required": ["training", "hours", "hours_a_day"],

@@ -60,10 +60,10 @@ def approve(
     with transaction.atomic():
         row, user_id = _lock(proposal, digest=digest, by=by)
         plan = plans.parse_text(row.plan_in_force)
-        own = _is_systems(plan)
+        own = is_systems(plan)
         edited = edit is not None and edit.text != plan.text
         if edited and own and edit is not None:
-            _require_same_subject(plan, edit)
+            require_same_subject(plan, edit)
         plan = edit if edit is not None and edited else plan
         catalogue = clearing.look_up(plan, agent=row.agent, by_system=own)
         cleared = clearing.clear(plan, agent=row.agent, run=row.run, by_system=own)
@@ -129,6 +129,26 @@ def abstain(*, proposal: Proposal, digest: str, by: Actor, comment: str = "") ->
             raise AlreadyDecided("You have already abstained from this proposal as it stands.")
         _write(row, verdict=ReviewVerdict.ABSTAIN, user_id=user_id, by=by, comment=comment)
     return row
+
+
+def is_systems(plan: Plan) -> bool:
+    """Whether the system itself filed the plan: to start a run, or to train an agent."""
+    return len(plan.steps) == 1 and plan.steps[0].action_type in proposals.SYSTEM_ACTIONS
+
+
+def require_same_subject(plan: Plan, edit: Plan) -> None:
+    """Of a training the hours may be edited, of a start nothing. Raises InvalidInput."""
+    before, after = plan.steps[0], edit.steps[0]
+    if before.action_type == proposals.START_ACTION:
+        raise InvalidInput("A proposal to start a run cannot be edited; approve or reject it.")
+    same = (
+        len(edit.steps) == 1
+        and (after.id, after.action_type) == (before.id, before.action_type)
+        and after.when is None
+        and after.params.get("training") == before.params["training"]
+    )
+    if not same:
+        raise InvalidInput("Of a training, only the hours and the hours a day can be edited.")
 
 
 def _lock(
@@ -292,23 +312,3 @@ def _require_light(catalogue: Catalogue, *, required: int) -> None:
         raise NotAllowed(
             "Advice approves only reversible actions of complexity 1 and 2 that need one approval."
         )
-
-
-def _is_systems(plan: Plan) -> bool:
-    """Whether the system itself filed the plan: to start a run, or to train an agent."""
-    return len(plan.steps) == 1 and plan.steps[0].action_type in proposals.SYSTEM_ACTIONS
-
-
-def _require_same_subject(plan: Plan, edit: Plan) -> None:
-    """Of a training the hours may be edited, of a start nothing. Raises InvalidInput."""
-    before, after = plan.steps[0], edit.steps[0]
-    if before.action_type == proposals.START_ACTION:
-        raise InvalidInput("A proposal to start a run cannot be edited; approve or reject it.")
-    same = (
-        len(edit.steps) == 1
-        and (after.id, after.action_type) == (before.id, before.action_type)
-        and after.when is None
-        and after.params.get("training") == before.params["training"]
-    )
-    if not same:
-        raise InvalidInput("Of a training, only the hours and the hours a day can be edited.")
