@@ -201,9 +201,12 @@ def weigh(row: Proposal, edited: Plan) -> Preview:
     now = plans.parse_text(row.plan_in_force)
     difference = plans.difference(now.as_json(), edited.as_json())
     carried = canonical_text(redaction.conceal(edited.as_json(), now.as_json()))
+    own = reviews.is_systems(now)
     try:
-        clearing.look_up(edited, agent=row.agent)
-        cleared = clearing.clear(edited, agent=row.agent, run=row.run)
+        if own:
+            reviews.require_same_subject(now, edited)
+        clearing.look_up(edited, agent=row.agent, by_system=own)
+        cleared = clearing.clear(edited, agent=row.agent, run=row.run, by_system=own)
     except (InvalidInput, NotFound) as error:
         shown = frame.shown_difference(difference)
         return Preview(carried, shown, [visible(str(error))], [], invalid=True)

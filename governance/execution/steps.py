@@ -17,7 +17,7 @@ from governance.domain.states import ExecutionState, StepState
 from governance.domain.values import Json, canonical_text, require_storable
 from governance.domain.words import Effect, Route
 from governance.execution import claims, failpoints, registry
-from governance.execution.claims import OnFinish
+from governance.execution.claims import BeforeStep, OnFinish, OnStep
 from governance.execution.deadline import DeadlineExceeded, deadline
 from governance.execution.heartbeat import Heartbeat
 from governance.execution.registry import ActionFailed, ActionInDoubt, ActionWaits, StepContext
@@ -54,6 +54,8 @@ class Work:
     by: Actor
     lease: datetime.timedelta
     on_finish: OnFinish
+    before_step: BeforeStep
+    on_step: OnStep
 
 
 def carry_out(work: Work, row: ExecutionStep, step: Step, outputs: references.Outputs) -> None:
@@ -62,6 +64,8 @@ def carry_out(work: Work, row: ExecutionStep, step: Step, outputs: references.Ou
     Leaves `row` in its new state; or, when it will be tried again, as it was, with the execution
     put back to `ready`. Raises LeaseLost.
     """
+    if _held_back(work, row):
+        return
     try:
         wanted = step.when is None or references.holds(step.when, outputs)
         params = references.resolve(step.params, outputs) if wanted else {}
@@ -107,6 +111,22 @@ def check_output(output: Json) -> None:
     if not isinstance(output, dict):
         raise InvalidInput("The output must be a JSON object.")
     require_storable(output, what="output", max_bytes=MAX_OUTPUT_BYTES)
+
+
+def _held_back(work: Work, row: ExecutionStep) -> bool:
+    """Whether somebody keeps this step from being carried out, now or for good."""
+    with transaction.atomic():
+        claims.hold(work.execution, lease=work.lease)
+        try:
+            work.before_step(row)
+        except ActionWaits as wait:
+            _wait(work, row, wait)
+        except ActionFailed as error:
+            state = StepState.IN_DOUBT if row.state == StepState.SENT else StepState.FAILED
+            _conclude(work, row, Outcome(state, error=str(error)))
+        else:
+            return False
+    return True
 
 
 def _without_handler(step: Step) -> str:
@@ -181,6 +201,7 @@ def _run_remote(work: Work, row: ExecutionStep, step: Step) -> None:
         with transaction.atomic():
             claims.hold(work.execution, lease=work.lease)
             lifecycle.move(row, to=StepState.SENT, by=work.by, fields={"sent_at": timezone.now()})
+            work.on_step(row)
     failpoints.reach("sent")
     claims.hold(work.execution, lease=work.lease)  # stopped for a while, we may have lost it
     if resending and row.effect != Effect.KEYED:
@@ -248,6 +269,8 @@ def _conclude(work: Work, row: ExecutionStep, outcome: Outcome) -> None:
         )
     else:
         record(row, outcome, by=work.by)
+    if not again:
+        work.on_step(row)
 
 
 def _wait(work: Work, row: ExecutionStep, wait: ActionWaits) -> None:

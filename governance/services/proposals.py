@@ -8,12 +8,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from governance import lifecycle
-from governance.domain.actors import Actor, ActorKind
+from governance.domain.actors import Actor, ActorKind, system
 from governance.domain.errors import (
     GateRefused,
     IdempotencyConflict,
     InvalidInput,
     NotAllowed,
+    NotFound,
     StaleState,
 )
 from governance.domain.roles import Right
@@ -24,11 +25,27 @@ from governance.gate import Answer
 from governance.models import Agent, Execution, Proposal, Run
 from governance.policy import plans
 from governance.policy.plans import Plan
-from governance.services import clearing, executions, memberships, runs, workflows
+from governance.services import (
+    action_types,
+    clearing,
+    executions,
+    memberships,
+    runs,
+    watching,
+    workflows,
+)
 from governance.services.clearing import Catalogue, Clearing
 
 START_ACTION = "run_start"
 """The system's own action type: lets a queued run begin."""
+
+TRAINING_ACTION = "training_start"
+"""The system's own action type: puts a training on the calendar."""
+
+SYSTEM_ACTIONS = frozenset({START_ACTION, TRAINING_ACTION})
+
+CATALOGUE = system("catalogue")
+"""Who puts those two there, in a workspace that was set up before there were any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +113,9 @@ def propose(
         catalogue = clearing.look_up(filing.plan, agent=agent)
         cleared = clearing.clear(filing.plan, agent=agent, run=run)
         if cleared.route.within(Route.PROPOSAL):
-            return file(filing, catalogue=catalogue, cleared=cleared, agent=agent, run=run, by=by)
+            filed = file(filing, catalogue=catalogue, cleared=cleared, agent=agent, run=run, by=by)
+            watching.note(run_id=filed.run_id, kind="proposed", data=_told(filed))
+            return filed
         clearing.record(cleared, agent=agent, by=by, run=run)
     raise GateRefused(f"The gate answers {cleared.sentence}.")
 
@@ -110,9 +129,25 @@ def propose_start(*, run: Run, answer: Answer, by: Actor) -> Proposal:
     plan = plans.parse(plans.single(START_ACTION, {"run": str(run.id)}))
     title = f"Start {agent.name}: {run.trigger.type}"[:200]
     filing = Filing(plan, title=title, reasoning="")
-    catalogue = clearing.look_up(plan, agent=agent, by_system=True)
+    catalogue = _own_catalogue(plan, agent=agent)
     return file(
         filing, catalogue=catalogue, cleared=Clearing((answer,)), agent=agent, run=run, by=by
+    )
+
+
+def propose_training(filing: Filing, *, agent: Agent, answer: Answer, by: Actor) -> Proposal:
+    """File a training, because of the gate's `answer` to a trigger, which the caller keeps.
+
+    Needs the caller's transaction.
+    """
+    return file(
+        filing,
+        catalogue=_own_catalogue(filing.plan, agent=agent),
+        cleared=Clearing((answer,)),
+        agent=agent,
+        run=None,
+        by=by,
+        keep=False,
     )
 
 
@@ -124,8 +159,11 @@ def file(
     agent: Agent,
     run: Run | None,
     by: Actor,
+    keep: bool = True,
 ) -> Proposal:
-    """Write the proposal and the decisions that sent it here. Needs the caller's transaction.
+    """Write the proposal and, with `keep`, the decisions that sent it here.
+
+    Needs the caller's transaction.
 
     When another process files under the same idempotency key at the same instant, its proposal
     is returned, or IdempotencyConflict raised.
@@ -159,7 +197,8 @@ def file(
         if found is None:
             raise
         return found
-    clearing.record(cleared, agent=agent, by=by, run=run, proposal=proposal)
+    if keep:
+        clearing.record(cleared, agent=agent, by=by, run=run, proposal=proposal)
     return proposal
 
 
@@ -193,14 +232,19 @@ def cancel(*, proposal: Proposal, reason: str, by: Actor) -> Proposal:
             require_agent(proposal.agent, run=None, by=by)
         else:
             memberships.require(by=by, workspace_id=proposal.workspace_id, right=Right.DECIDE)
-        # The execution is locked before its proposal, as its worker does.
-        execution = Execution.objects.of_proposal(proposal.pk)
-        if execution is not None:
-            executions.cancel(execution=execution, reason=reason, by=by)
-        row = Proposal.objects.locked(proposal.pk)
-        if execution is None and row.state == ProposalState.APPROVED:
-            raise StaleState(f"The proposal has just become {row.state}; read it again.")
-        close(row, to=ProposalState.CANCELLED, reason=reason, by=by)
+        return withdraw(proposal=proposal, reason=reason, by=by)
+
+
+def withdraw(*, proposal: Proposal, reason: str, by: Actor) -> Proposal:
+    """`cancel`, by a caller that was allowed to. Raises StaleState. Needs a transaction."""
+    # The execution is locked before its proposal, as its worker does.
+    execution = Execution.objects.of_proposal(proposal.pk)
+    if execution is not None:
+        executions.cancel(execution=execution, reason=reason, by=by)
+    row = Proposal.objects.locked(proposal.pk)
+    if execution is None and row.state == ProposalState.APPROVED:
+        raise StaleState(f"The proposal has just become {row.state}; read it again.")
+    close(row, to=ProposalState.CANCELLED, reason=reason, by=by)
     return row
 
 
@@ -232,7 +276,7 @@ def close(
         fields |= {"decided_at": timezone.now(), "decided_by_id": decided_by}
     lifecycle.move(proposal, to=to, by=by, fields=fields, data={"reason": reason})
     if proposal.run is not None and proposal.run.state == RunState.QUEUED:
-        runs.abandon_queued(run=proposal.run, by=by, note=f"The proposal to start it was {to}.")
+        runs.abandon(run=proposal.run, by=by, note=f"The proposal to start it was {to}.")
 
 
 def seal(plan: Plan, *, agent: Agent, policy_number: int) -> str:
@@ -257,6 +301,20 @@ def require_running(run: Run | None) -> None:
     """Raise StaleState unless the run, read again now, is running."""
     if run is not None and not Run.objects.filter(pk=run.pk, state=RunState.RUNNING).exists():
         raise StaleState("The run is not running; nothing can be asked in it.")
+
+
+def _own_catalogue(plan: Plan, *, agent: Agent) -> Catalogue:
+    """The catalogue of a plan that the system files, put right where its own type is missing."""
+    try:
+        return clearing.look_up(plan, agent=agent, by_system=True)
+    except NotFound:
+        action_types.install_own(workspace=agent.workspace, by=CATALOGUE)
+        return clearing.look_up(plan, agent=agent, by_system=True)
+
+
+def _told(proposal: Proposal) -> dict[str, Json]:
+    """For those who watch the run."""
+    return {"proposal": str(proposal.pk), "title": proposal.title}
 
 
 def _title(plan: Plan, catalogue: Catalogue) -> str:

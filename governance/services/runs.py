@@ -13,7 +13,7 @@ from governance.domain.states import RunState
 from governance.domain.values import require_text
 from governance.domain.words import Route, RunKind
 from governance.models import Agent, Run, Trigger
-from governance.services import memberships
+from governance.services import memberships, watching
 
 
 def open_for(*, trigger: Trigger, agent: Agent, by: Actor) -> Run:
@@ -54,8 +54,11 @@ def finish(*, run: Run, outcome: str, by: Actor, note: str = "") -> None:
         _end(run, to=outcome, by=by, note=note)
 
 
-def abandon_queued(*, run: Run, by: Actor, note: str) -> None:
-    """End a run that never began. Raises StaleState. Needs the caller's transaction."""
+def abandon(*, run: Run, by: Actor, note: str) -> None:
+    """End a run that never began, or that is stopped. Raises StaleState.
+
+    Needs the caller's transaction, and a caller that was allowed to.
+    """
     _end(run, to=RunState.ABANDONED, by=by, note=note)
 
 
@@ -67,6 +70,7 @@ def _end(run: Run, *, to: str, by: Actor, note: str) -> None:
         fields={"finished_at": timezone.now(), "outcome": note},
         data={"note": note},
     )
+    watching.end_with(run, by=by)
 
 
 def _require_own(run: Run, *, by: Actor) -> None:

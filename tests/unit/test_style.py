@@ -203,6 +203,7 @@ WRITING_CALLS = {
 EXCEPTIONS = {
     "executions.py: settle",  # called back by the engine: execution and actor, in their places
     "demos.py: build",  # a story that plays every part itself
+    "watching.py: append",  # an event says by itself who did it
 }
 
 

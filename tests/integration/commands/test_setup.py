@@ -6,7 +6,6 @@ from django.contrib.auth import authenticate, get_user_model
 
 from governance.models import ActionType, LedgerEntry, Membership, PolicyVersion, Workspace
 
-
 BUILTIN = [
     "agent_execute",
     "browser_automate",

@@ -8,9 +8,17 @@ import pytest
 
 from governance.domain.words import Effect
 from governance.models import Decision, Execution, Proposal
-from governance.services import agent_runs, executions, forms
+from governance.services import executions, forms, programs
 from tests.agents import SECRET, execute
-from tests.factories import CanvasFactory, RunFactory, approved, make_spec, rule, run_worker
+from tests.factories import (
+    CanvasFactory,
+    PresenceFactory,
+    RunFactory,
+    approved,
+    make_spec,
+    rule,
+    run_worker,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,12 +26,13 @@ from tests.factories import CanvasFactory, RunFactory, approved, make_spec, rule
     [
         # read, change, burn, unknown, invalid key
         ("autonomous", ["done", "done", "done", "blocked"]),
-        ("supervised", ["done", "blocked", "waiting", "blocked"]),
+        ("supervised", ["done", "done", "waiting", "blocked"]),  # somebody is there to watch
         ("intern", ["done", "waiting", "waiting", "blocked"]),
         ("student", ["done", "blocked", "blocked", "blocked"]),
     ],
 )
 def test_each_action_meets_the_agents_own_gate(things, agent_of, maturity, expected):
+    PresenceFactory(user=things.supervisor)
     keys = ["thing_read", "thing_change", "thing_burn", "thing_unknown"]
     ran = execute(
         agent_of("Echo", maturity),
@@ -124,7 +133,7 @@ def test_where_a_worker_is_faster_its_outcome_is_waited_for(things, agent_of, mo
 
 def test_what_is_not_carried_out_in_time_still_waits(things, agent_of, monkeypatch, settings):
     settings.GOVERNANCE_AGENT_RUN_SECONDS = 0.3
-    monkeypatch.setattr(agent_runs, "deadline", lambda seconds: contextlib.nullcontext())
+    monkeypatch.setattr(programs, "deadline", lambda seconds: contextlib.nullcontext())
     monkeypatch.setattr(executions, "run", lambda *, execution_id, by: None)
     ran = execute(agent_of("Echo"), context={"acts": [["thing_read", {}]]})
     (answer,) = ran.ending.output["answers"]
