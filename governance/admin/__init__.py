@@ -5,6 +5,7 @@ from django.contrib import admin
 from governance.admin import (
     action_types,
     agents,
+    blocked_triggers,
     canvases,
     decisions,
     executions,
@@ -13,6 +14,8 @@ from governance.admin import (
     policies,
     proposals,
     runs,
+    training_topics,
+    trainings,
     users,
     workspaces,
 )
@@ -20,6 +23,7 @@ from governance.admin import (
 __all__ = [
     "action_types",
     "agents",
+    "blocked_triggers",
     "canvases",
     "decisions",
     "executions",
@@ -28,6 +32,8 @@ __all__ = [
     "policies",
     "proposals",
     "runs",
+    "training_topics",
+    "trainings",
     "users",
     "workspaces",
 ]

@@ -18,11 +18,12 @@ from governance.admin.base import workspaces_of
 from governance.admin.decisions import question_of
 from governance.admin.facts import Table, ago, anchor, badge, bullets, draw, link, page_of
 from governance.admin.steps import keys_of
-from governance.domain.states import AgentState, ExecutionState, WorkspaceState
+from governance.domain.states import AgentState, ExecutionState, TrainingState, WorkspaceState
 from governance.domain.words import Maturity
 from governance.models import (
     ActionType,
     Agent,
+    BlockedTrigger,
     Canvas,
     Ceiling,
     Decision,
@@ -33,6 +34,8 @@ from governance.models import (
     PolicyVersion,
     Proposal,
     Run,
+    TrainingSession,
+    TrainingTopic,
     Trigger,
     Workspace,
 )
@@ -53,6 +56,8 @@ SIDEBAR: tuple[tuple[str, tuple[Item, ...]], ...] = (
             (Canvas, "Canvases", "dashboard"),
             (Run, "Runs", "directions_run"),
             (Trigger, "Triggers", "bolt"),
+            (BlockedTrigger, "Blocked triggers", "block"),
+            (TrainingSession, "Trainings", "school"),
             (Decision, "Decisions", "alt_route"),
         ),
     ),
@@ -64,6 +69,7 @@ SIDEBAR: tuple[tuple[str, tuple[Item, ...]], ...] = (
             (PolicyVersion, "Policy", "gavel"),
             (Grant, "Grants", "key"),
             (Ceiling, "Ceilings", "vertical_align_top"),
+            (TrainingTopic, "Training topics", "menu_book"),
         ),
     ),
     ("Record", ((LedgerEntry, "Ledger", "history_edu"),)),
@@ -157,7 +163,18 @@ def _numbers(mine: dict[str, Any]) -> list[tuple[str, str, str]]:
     ):
         rows = Execution.objects.filter(**mine, state=state)
         found.append((label, _count(rows), f"{_list(Execution)}?state__exact={state}"))
-    return found
+    return [*found, *_learning(mine)]
+
+
+def _learning(mine: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What students learn, and what can be tried again since they did."""
+    under_way = TrainingSession.objects.filter(**mine, state=TrainingState.IN_PROGRESS)
+    free = BlockedTrigger.objects.filter(**mine, resolved_at__isnull=False, retried_as__isnull=True)
+    trainings = f"{_list(TrainingSession)}?state__exact={TrainingState.IN_PROGRESS}"
+    return [
+        ("Trainings under way", _count(under_way), trainings),
+        ("Triggers to retry", _count(free), f"{_list(BlockedTrigger)}?standing=free"),
+    ]
 
 
 def _waiting(mine: dict[str, Any]) -> Table:

@@ -26,6 +26,8 @@ from governance.admin.facts import (
 )
 from governance.admin.filters import AgentFilter, WorkspaceFilter
 from governance.admin.pages import FactsAdmin, Section
+from governance.admin.proposal_advice import AskAboutRunPage
+from governance.admin.proposal_advice import table as advice_table
 from governance.admin.rendering.visible import visible
 from governance.admin.steps import keys_of
 from governance.models import Decision, Execution, Proposal, Run, Trigger
@@ -90,6 +92,7 @@ class RunAdmin(OfAgentAdmin):
     list_display = ("at", "shown_agent", "shown_trigger", "shown_state", "shown_maturity", "ended")
     list_filter = (WorkspaceFilter, AgentFilter, "state", "kind")
     list_select_related = ("agent", "trigger")
+    pages = (AskAboutRunPage,)
 
     @admin.display(description="Trigger")
     def shown_trigger(self, row: Run) -> SafeString:
@@ -124,7 +127,13 @@ class RunAdmin(OfAgentAdmin):
             fact("Ended", when(row.finished_at)),
             fact("Outcome", row.outcome),
         ]
-        return [Facts("Run", facts), _timeline(row)]
+        return [Facts("Run", facts), *_advice(row), _timeline(row)]
+
+
+def _advice(row: Run) -> list[Section]:
+    """What agents that were asked about it said; nothing where none was."""
+    given = list(row.advice.select_related("adviser").order_by("created_at", "id"))
+    return [advice_table(given)] if given else []
 
 
 def _answers(row: Trigger) -> Table:
