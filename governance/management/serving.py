@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 
 import uvicorn
 from django.conf import settings
+
+from governance.streams.hub import HUB
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,15 @@ class WorkerProcess:
                 self._process = self._start()
 
 
+class Server(uvicorn.Server):
+    """Ends the open streams when it is told to stop: it would wait for them."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called by a signal."""
+        HUB.close()
+        super().handle_exit(sig, frame)
+
+
 def serve(*, host: str, port: int) -> None:
     """Serve until Ctrl-C or SIGTERM; returns when both have stopped. Raises OSError."""
     config = uvicorn.Config(
@@ -71,8 +82,9 @@ def serve(*, host: str, port: int) -> None:
         access_log=False,
         lifespan="off",
         server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
     )
-    server = uvicorn.Server(config)
+    server = Server(config)
     with WorkerProcess():
         try:
             server.run()
