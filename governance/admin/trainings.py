@@ -136,7 +136,7 @@ class TrainingSessionAdmin(FactsAdmin):
     def links(self, request: HttpRequest, row: TrainingSession) -> list[Button]:
         """To the history of its agent."""
         url = reverse("admin:governance_trainingsession_estimates")
-        return [Button("Its agent's trainings", f"{url}?agent={row.agent_id}")]
+        return [Button("Trainings of this agent", f"{url}?agent={row.agent_id}")]
 
     def beside(self, request: HttpRequest, row: TrainingSession) -> dict[str, Any]:
         """Its tasks, the triggers that wait for it, and the plan it follows."""

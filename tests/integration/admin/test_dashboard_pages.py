@@ -15,12 +15,16 @@ from tests.factories import (
     ExecutionFactory,
     MembershipFactory,
     ProposalFactory,
+    TrainingPlanFactory,
+    TrainingSessionFactory,
     UserFactory,
     WorkspaceFactory,
     halted,
     in_doubt,
     paused,
     retired,
+    training_begun,
+    training_completed,
 )
 from tests.integration.admin.visits import said, signed_in
 
@@ -43,12 +47,15 @@ MEMBERS_SEE = [
     "Canvases",
     "Runs",
     "Triggers",
+    "Blocked triggers",
+    "Trainings",
     "Decisions",
     "Agents",
     "Action types",
     "Policy",
     "Grants",
     "Ceilings",
+    "Training topics",
     "Ledger",
     "Workspaces",
     "Memberships",
@@ -75,7 +82,7 @@ def test_every_link_of_the_sidebar_opens(house):
     browser = signed_in(root)
     groups = browser.get(FRONT).context["sidebar_navigation"]
     links = [item["link"] for group in groups for item in group["items"]]
-    assert len(links) == 16
+    assert len(links) == 19
     assert {browser.get(link).status_code for link in links} == {200}
 
 
@@ -119,6 +126,20 @@ def test_the_front_page(house):
         "Intern 3 – – Student – – 1"
     ) in text
     assert f"{run.agent.name} launch denied there is no enabled action type 'launch'" in text
+
+
+def test_what_students_learn_is_counted(house):
+    def counted():
+        text = said(signed_in(house.viewer).get(FRONT))
+        return re.findall(r"(\d+) (Trainings under way|Triggers to retry)", text)
+
+    session = TrainingSessionFactory(plan=TrainingPlanFactory(agent=house.agent("student")))
+    training_completed(TrainingSessionFactory())  # elsewhere
+    assert counted() == [("0", "Trainings under way"), ("0", "Triggers to retry")]
+    training_begun(session)
+    assert counted() == [("1", "Trainings under way"), ("0", "Triggers to retry")]
+    training_completed(session)
+    assert counted() == [("0", "Trainings under way"), ("1", "Triggers to retry")]
 
 
 def test_nothing_of_another_workspace_is_on_it(house):

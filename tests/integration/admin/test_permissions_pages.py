@@ -19,6 +19,9 @@ from tests.factories import (
     PolicyVersionFactory,
     ProposalFactory,
     RunFactory,
+    TrainingPlanFactory,
+    TrainingSessionFactory,
+    TrainingTopicFactory,
     UserFactory,
     WorkspaceFactory,
     approved,
@@ -33,6 +36,7 @@ ROLES = ("viewer", "auditor", "reviewer", "supervisor", "governor")
 LISTS = (
     "actiontype",
     "agent",
+    "blockedtrigger",
     "canvas",
     "ceiling",
     "decision",
@@ -43,19 +47,31 @@ LISTS = (
     "policyversion",
     "proposal",
     "run",
+    "trainingsession",
+    "trainingtopic",
     "trigger",
     "workspace",
 )
 
-ADD_PAGES = ("actiontype", "agent", "ceiling", "grant", "membership", "policyversion")
+ADD_PAGES = (
+    "actiontype",
+    "agent",
+    "ceiling",
+    "grant",
+    "membership",
+    "policyversion",
+    "trainingtopic",
+)
 
 NO_ADD_PAGE = (
+    "blockedtrigger",
     "canvas",
     "decision",
     "execution",
     "ledgerentry",
     "proposal",
     "run",
+    "trainingsession",
     "trigger",
     "workspace",
 )
@@ -73,6 +89,9 @@ ROW_FORMS = (
     ("policyversion", "edit", "draft"),
     ("policyversion", "publish", "draft"),
     ("policyversion", "discard", "draft"),
+    ("trainingtopic", "edit", "topic"),
+    ("trainingtopic", "remove", "topic"),
+    ("workspace", "advice", "workspace"),
     ("workspace", "halt", "workspace"),
     ("workspace", "resume", "halted_workspace"),
 )
@@ -87,7 +106,10 @@ ROW_PAGES = (
     ("ledgerentry", "entry"),
     ("membership", "membership"),
     ("policyversion", "draft"),
+    ("blockedtrigger", "blocked"),
     ("run", "run"),
+    ("trainingsession", "training"),
+    ("trainingtopic", "topic"),
     ("trigger", "trigger"),
     ("workspace", "workspace"),
 )
@@ -119,6 +141,7 @@ class Scene:
 def scene(house: House) -> Scene:
     run = house.run("intern")
     approved(ProposalFactory(run=run))
+    training = TrainingSessionFactory(plan=TrainingPlanFactory(agent=house.agent("student")))
     # Halted, so that there is something to resume; with the same people in it.
     other = WorkspaceFactory()
     for role in ROLES:
@@ -135,6 +158,9 @@ def scene(house: House) -> Scene:
         "halted_workspace": halted(other),
         "run": run,
         "trigger": run.trigger,
+        "training": training,
+        "blocked": training.plan.blocked.get(),
+        "topic": TrainingTopicFactory(workspace=house.workspace),
         "decision": run.decisions.first(),
         "entry": LedgerEntry.objects.of(house.workspace.pk).order_by("id").first(),
     }
