@@ -34,6 +34,7 @@ from governance.models import (
     PolicyVersion,
     Proposal,
     Run,
+    SupervisionSession,
     TrainingSession,
     TrainingTopic,
     Trigger,
@@ -54,6 +55,7 @@ SIDEBAR: tuple[tuple[str, tuple[Item, ...]], ...] = (
             (Proposal, "Proposals", "inbox"),
             (Execution, "Executions", "play_circle"),
             (Canvas, "Canvases", "dashboard"),
+            (SupervisionSession, "Live now", "visibility"),
             (Run, "Runs", "directions_run"),
             (Trigger, "Triggers", "bolt"),
             (BlockedTrigger, "Blocked triggers", "block"),
@@ -118,7 +120,7 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "member": bool(workspaces),
         "halted": Workspace.objects.filter(pk__in=workspaces, state=WorkspaceState.HALTED),
         "numbers": _numbers(mine),
-        "wide": [_waiting(mine)],
+        "wide": [_waiting(mine), *_live(mine)],
         "columns": [_agents(mine), _in_doubt(mine)],
         "last": [_decisions(mine)],
     }
@@ -134,11 +136,20 @@ def _may_open(request: HttpRequest, model: type[Model], workspaces: Sequence[uui
 def _entry(item: Item, workspaces: Sequence[uuid.UUID]) -> dict[str, Any]:
     model, title, icon = item
     entry: dict[str, Any] = {"title": title, "icon": icon, "link": _list(model)}
-    if model is Proposal:
-        waiting = _count(_pending({"workspace_id__in": workspaces}))
-        if waiting != "0":
-            entry |= {"badge": waiting, "badge_variant": "primary"}
+    rows = _counted(model, {"workspace_id__in": workspaces})
+    waiting = "0" if rows is None else _count(rows)
+    if waiting != "0":
+        entry |= {"badge": waiting, "badge_variant": "primary"}
     return entry
+
+
+def _counted(model: type[Model], mine: dict[str, Any]) -> QuerySet[Any] | None:
+    """What waits for people, of the models that the sidebar counts."""
+    if model is Proposal:
+        return _pending(mine)
+    if model is SupervisionSession:
+        return Run.objects.waiting_for_supervisor().filter(**mine)
+    return None
 
 
 def _list(model: type[Model]) -> str:
@@ -163,6 +174,8 @@ def _numbers(mine: dict[str, Any]) -> list[tuple[str, str, str]]:
     ):
         rows = Execution.objects.filter(**mine, state=state)
         found.append((label, _count(rows), f"{_list(Execution)}?state__exact={state}"))
+    unwatched = Run.objects.waiting_for_supervisor().filter(**mine)
+    found.append(("Runs waiting for a supervisor", _count(unwatched), _list(SupervisionSession)))
     return [*found, *_learning(mine)]
 
 
@@ -188,6 +201,27 @@ def _waiting(mine: dict[str, Any]) -> Table:
         ],
         empty="Nothing waits for a decision.",
     )
+
+
+def _live(mine: dict[str, Any]) -> list[Table]:
+    """What is watched now, and what waits to be; nothing where nothing is live."""
+    sessions = SupervisionSession.objects.live().filter(**mine).select_related("agent", "run")
+    waiting = Run.objects.waiting_for_supervisor().filter(**mine).select_related("agent")
+    rows = [
+        (link(each, each.agent.name), badge(each.state), ago(each.created_at))
+        for each in sessions[:SHOWN]
+    ]
+    rows += [
+        (
+            anchor(_list(SupervisionSession), each.agent.name),
+            badge(each.state, "waits for a supervisor"),
+            ago(each.created_at),
+        )
+        for each in waiting[:SHOWN]
+    ]
+    headers = ("Agent", "State", "Since")
+    more = {"more": _list(SupervisionSession), "more_label": "All that is live"}
+    return [Table("Live now", headers, rows, **more)] if rows else []
 
 
 def _in_doubt(mine: dict[str, Any]) -> Table:
