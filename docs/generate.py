@@ -42,6 +42,10 @@ COMMANDS = (
     "retire_device",
     "simulate_device",
     "reencrypt_credentials",
+    "start_training",
+    "complete_training",
+    "retry_trigger",
+    "advise",
 )
 DJANGOS_OWN = {
     "help",

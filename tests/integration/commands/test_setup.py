@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from django.contrib.auth import authenticate, get_user_model
 
-from governance.models import ActionType, LedgerEntry, Membership, PolicyVersion, Workspace
+from governance.models import (
+    ActionType,
+    LedgerEntry,
+    Membership,
+    PolicyVersion,
+    TrainingTopic,
+    Workspace,
+)
 
 
 def test_it_creates_everything_and_prints_the_password_once(command):
     first = command("setup", "--username", "alex", "--json").json
     assert first["workspace"] == "default"
-    assert first["action_types_created"] == ["canvas_present", "run_start"]
+    assert {"canvas_present", "run_start", "training_start"} <= {*first["action_types_created"]}
+    assert [row.capability for row in TrainingTopic.objects.all()] == ["asking before acting"]
     assert first["policy_version_published"] == 1
     assert authenticate(username="alex", password=first["generated_password"]) is not None
     membership = Membership.objects.get()
@@ -21,14 +29,14 @@ def test_it_creates_everything_and_prints_the_password_once(command):
 
 def test_it_is_safe_to_repeat(command):
     command("setup", "--username", "alex")
-    before = LedgerEntry.objects.count()
+    before, types = LedgerEntry.objects.count(), ActionType.objects.count()
     again = command("setup", "--username", "alex", "--json")
     assert again.code == 0
     assert again.json["governor_created"] is False
     assert "generated_password" not in again.json
     assert LedgerEntry.objects.count() == before
     assert (Workspace.objects.count(), PolicyVersion.objects.count()) == (1, 1)
-    assert ActionType.objects.count() == 2
+    assert (ActionType.objects.count(), again.json["action_types_created"]) == (types, [])
     assert get_user_model().objects.count() == 1
 
 
