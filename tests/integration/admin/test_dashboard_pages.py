@@ -15,13 +15,17 @@ from tests.factories import (
     ExecutionFactory,
     MembershipFactory,
     ProposalFactory,
+    QueuedRunFactory,
+    SupervisionSessionFactory,
     TrainingPlanFactory,
     TrainingSessionFactory,
     UserFactory,
     WorkspaceFactory,
     halted,
+    held,
     in_doubt,
     paused,
+    rated,
     retired,
     training_begun,
     training_completed,
@@ -45,6 +49,7 @@ MEMBERS_SEE = [
     "Proposals",
     "Executions",
     "Canvases",
+    "Live now",
     "Runs",
     "Triggers",
     "Blocked triggers",
@@ -82,7 +87,7 @@ def test_every_link_of_the_sidebar_opens(house):
     browser = signed_in(root)
     groups = browser.get(FRONT).context["sidebar_navigation"]
     links = [item["link"] for group in groups for item in group["items"]]
-    assert len(links) == 19
+    assert len(links) == 20
     assert {browser.get(link).status_code for link in links} == {200}
 
 
@@ -126,6 +131,25 @@ def test_the_front_page(house):
         "Intern 3 – – Student – – 1"
     ) in text
     assert f"{run.agent.name} launch denied there is no enabled action type 'launch'" in text
+
+
+def test_what_is_live_and_what_waits_for_somebody_to_watch_it(house):
+    browser = signed_in(house.viewer)
+    text = said(browser.get(FRONT))
+    assert "0 Runs waiting for a supervisor" in text
+    assert "Live now Agent State Since" not in text
+    watched = QueuedRunFactory(agent=house.agent("supervised", name="watched"))
+    held(SupervisionSessionFactory(run=watched))
+    rated(SupervisionSessionFactory(run=QueuedRunFactory(agent=house.agent("supervised"))))
+    QueuedRunFactory(agent=house.agent("supervised", name="waiting"))
+    QueuedRunFactory()  # elsewhere
+    text = said(browser.get(FRONT))
+    assert "1 Runs waiting for a supervisor" in text
+    assert (
+        "Live now Agent State Since watched paused just now waiting waits for a supervisor just "
+        "now All that is live"
+    ) in text
+    assert "Live now 1" in sidebar(browser)
 
 
 def test_what_students_learn_is_counted(house):
@@ -175,6 +199,7 @@ def test_what_the_front_page_costs_does_not_grow(house):
 
     house.proposal()
     DecisionFactory(run=house.run())
+    cost()  # the first visit of all writes down that they were here
     before = cost()
     for _ in range(6):
         house.proposal()
