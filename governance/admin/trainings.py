@@ -20,7 +20,7 @@ from governance.admin.base import actor, may
 from governance.admin.facts import Button, Facts, Table, badge, draw, fact, link, page_of, when
 from governance.admin.filters import AgentFilter, WorkspaceFilter
 from governance.admin.pages import FactsAdmin, Section
-from governance.admin.rendering.visible import visible
+from governance.admin.rendering.visible import revealed, visible
 from governance.admin.training_facts import hours
 from governance.admin.training_forms import PAGES
 from governance.domain.errors import GovernanceError
@@ -241,6 +241,7 @@ def _tasks(row: TrainingSession) -> list[dict[str, Any]]:
                 {
                     "id": task.pk,
                     "title": visible(task.title),
+                    "plain": revealed(task.title),
                     "done_at": task.done_at,
                     "done_by": visible(task.done_by.get_username()) if task.done_by else "",
                 }
