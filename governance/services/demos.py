@@ -33,6 +33,7 @@ from governance.services import (
     action_types,
     actions,
     agents,
+    demo_scenes,
     executions,
     memberships,
     people,
@@ -207,6 +208,7 @@ def tell(house: House, *, say: Tell) -> Told:
     canvas, decided = _person_edits_and_approves(house, proposal, say=say)
     _autonomous_acts(house, say=say)
     waiting = _others_wait(house, say=say)
+    demo_scenes.a_run_to_watch(house.workspace, house.user, by=NARRATOR, say=say)
     return Told(canvas, decided, waiting)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from governance.models import Agent, Canvas, Execution, LedgerEntry, Proposal
+from governance.models import Agent, Canvas, Execution, LedgerEntry, Proposal, Run
 from tests.factories import approved
 
 MARKDOWN = {"kind": "markdown", "title": "Note", "markdown": "# Hello"}
@@ -50,7 +50,10 @@ def test_the_demo_tells_its_story_twice(command, db):
         "intern",
         "student",
         "supervised",
+        "supervised",  # the one whose run waits to be watched
     ]
+    assert "begins once somebody watches it" in first.out
+    assert Run.objects.waiting_for_supervisor().count() == 1
     assert Canvas.objects.count() == 2
     # what waits from last time is not filed again, and the student's trigger joins its training
     assert Proposal.objects.filter(state="proposed", kind="action").count() == 4
