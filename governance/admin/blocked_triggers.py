@@ -15,7 +15,7 @@ from governance.admin.facts import Facts, Table, badge, bullets, draw, fact, lin
 from governance.admin.filters import AgentFilter, WorkspaceFilter
 from governance.admin.pages import FactsAdmin, RowPage, Section
 from governance.admin.rendering.visible import visible
-from governance.admin.training_facts import came_of, standing
+from governance.admin.training_facts import FOLLOWED, came_of, standing
 from governance.domain.actors import Actor
 from governance.domain.roles import Right
 from governance.domain.words import TriggerSource
@@ -109,7 +109,7 @@ class BlockedTriggerAdmin(FactsAdmin):
 
     list_display = ("at", "shown_agent", "shown_trigger", "shown_standing")
     list_filter = (Standing, TriggeredAgentFilter, WorkspaceFilter)
-    list_select_related = ("trigger__agent", "retried_as")
+    list_select_related = FOLLOWED
     ordering = ("-created_at", "-id")
     pages = (RetryPage,)
     has_trail = False  # the ledger's entries are about the trigger itself
@@ -156,7 +156,7 @@ class BlockedTriggerAdmin(FactsAdmin):
 
 def table(rows: QuerySet[BlockedTrigger], *, most: int, more: str) -> Table:
     """The newest of some blocked triggers, for the pages of others."""
-    found = rows.select_related("trigger", "retried_as").order_by("-created_at", "-id")[:most]
+    found = rows.select_related(*FOLLOWED).order_by("-created_at", "-id")[:most]
     return Table(
         "Blocked triggers",
         ("When", "Trigger", "Standing"),

@@ -27,11 +27,14 @@ from governance.admin.rendering.visible import visible
 from governance.domain.errors import InvalidInput
 from governance.domain.values import Json
 from governance.domain.words import ProposalKind
-from governance.models import BlockedTrigger, Proposal, Run, TrainingPlan, TrainingSession
+from governance.models import BlockedTrigger, Proposal, TrainingPlan, TrainingSession
 from governance.policy import training
 
 MOST_DAYS, MOST_TRIGGERS = 10, 20
 """How many of each a page lists."""
+
+FOLLOWED = ("trigger__agent", "retried_as__run", "retried_as__blocked")
+"""What is read with blocked triggers, to say of each how far it is and what came of it."""
 
 PARTS = {
     "base": "Base",
@@ -115,7 +118,7 @@ def days(planned: Sequence[dict[str, Json]]) -> SafeString:
 def standing(row: BlockedTrigger) -> SafeString:
     """How far a blocked trigger is: it waits, may be retried, or was."""
     if row.retried_as is not None:
-        return format_html("{} {}", badge("retried"), came_of(row))
+        return format_html("<span>{} {}</span>", badge("retried"), came_of(row))
     return badge("may be retried" if row.resolved_at else "blocked")
 
 
@@ -125,18 +128,17 @@ def came_of(row: BlockedTrigger) -> SafeString:
     if new is None:
         return draw(None)
     parts = [badge(new.route), anchor(page_of(new), "the new trigger")]
-    run = Run.objects.filter(trigger=new).first()
+    run, again = getattr(new, "run", None), getattr(new, "blocked", None)
     if run is not None:
         parts.append(anchor(page_of(run), f"its run ({run.state})"))
-    again = BlockedTrigger.objects.filter(trigger=new).first()
     if again is not None:
         parts.append(anchor(page_of(again), "blocked again"))
-    return format_html_join(" ", "{}", ((part,) for part in parts))
+    return format_html("<span>{}</span>", format_html_join(" ", "{}", ((part,) for part in parts)))
 
 
 def _waiting(plan: TrainingPlan) -> Table:
     """The triggers that the training is for, the newest first."""
-    rows = plan.blocked.select_related("trigger", "retried_as").order_by("-created_at", "-id")
+    rows = plan.blocked.select_related(*FOLLOWED).order_by("-created_at", "-id")
     return Table(
         "Triggers that wait for it",
         ("When", "Trigger", "Standing"),

@@ -254,9 +254,8 @@ def _tasks(row: TrainingSession) -> list[dict[str, Any]]:
 
 def _triggers(row: TrainingSession) -> list[dict[str, Any]]:
     """Those that joined this training, with the answer that each would get now."""
-    found: QuerySet[BlockedTrigger] = row.plan.blocked.select_related(
-        "trigger__agent", "retried_as"
-    ).order_by("created_at", "id")
+    rows: QuerySet[BlockedTrigger] = row.plan.blocked.select_related(*training_facts.FOLLOWED)
+    found = rows.order_by("created_at", "id")
     return [_trigger(blocked) for blocked in found[: training_facts.MOST_TRIGGERS]]
 
 
