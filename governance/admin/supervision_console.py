@@ -150,9 +150,9 @@ def _paused(row: SupervisionSession) -> Intervention | None:
 
 
 def _waits(row: SupervisionSession, titles: Mapping[str, str]) -> SafeString:
-    """What the agent asked for since it was paused; empty where it has asked for nothing yet."""
+    """What has been held back since it was paused; empty where nothing came up yet."""
     events = SessionEvent.objects.filter(session=row, sequence__lte=row.last_sequence)
-    last = events.filter(kind__in=["held", "action"]).order_by("-sequence").first()
+    last = events.filter(kind__in=["held", "action", "step"]).order_by("-sequence").first()
     if last is None or last.kind != "held":
         return SafeString("")
     return supervision_words.wish(last.data, titles)

@@ -160,6 +160,9 @@ def _action(told: _Told) -> _Words:
 
 
 def _held(told: _Told) -> _Words:
+    if told.text("step"):
+        text = format_html("Its next step waits: <strong>{}</strong>", told.wish)
+        return _Words("agent", text, url=told.url)
     text = format_html("It asks: <strong>{}</strong> {}", told.wish, badge("paused", "waits"))
     return _Words("agent", text, told.params, told.text("reasoning"))
 

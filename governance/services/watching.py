@@ -127,6 +127,7 @@ def before_step(row: ExecutionStep) -> None:
         return
     session = standing(run)
     if session is not None and session.state == SupervisionState.PAUSED:
+        _tell_held(session, _of(row))
         raise ActionWaits(PAUSED, subject=session.pk, until=timezone.now() + PATIENCE)
     state = Run.objects.values_list("state", flat=True).get(pk=run.pk)
     if state not in {RunState.QUEUED, RunState.RUNNING}:
@@ -138,22 +139,13 @@ def on_step(row: ExecutionStep) -> None:
     note(
         run_id=row.execution.run_id,
         kind="step",
-        data={
-            "execution": str(row.execution_id),
-            "step": row.step,
-            "action_type": row.action_type,
-            "state": str(row.state),
-            "error": row.error[:SHOWN],
-        },
+        data={**_of(row), "state": str(row.state), "error": row.error[:SHOWN]},
     )
 
 
 def hold_back(session: SupervisionSession, *, wish: Wish) -> None:
-    """The agent asked while its run is paused: tell those who watch what waits, once."""
-    data = wish.as_json()
-    last = SessionEvent.objects.filter(session=session).order_by("-sequence").first()
-    if last is None or last.kind != "held" or last.data != clean(data):
-        append(session, kind="held", data=data)
+    """The agent asked while its run is paused: tell those who watch what waits."""
+    _tell_held(session, wish.as_json())
 
 
 def asked(
@@ -220,6 +212,21 @@ def append(session: SupervisionSession, *, kind: str, data: dict[str, Json]) -> 
         with connection.cursor() as cursor:
             cursor.execute(f"NOTIFY {CHANNEL}")  # delivered when this transaction commits
     return event
+
+
+def _of(row: ExecutionStep) -> dict[str, Json]:
+    return {
+        "execution": str(row.execution_id),
+        "step": row.step,
+        "action_type": row.action_type,
+    }
+
+
+def _tell_held(session: SupervisionSession, data: dict[str, Json]) -> None:
+    """Append what waits, once, however often it is tried."""
+    last = SessionEvent.objects.filter(session=session).order_by("-sequence").first()
+    if last is None or last.kind != "held" or last.data != clean(data):
+        append(session, kind="held", data=data)
 
 
 def _hand_over_guidance(session: SupervisionSession) -> str:
