@@ -231,10 +231,8 @@ def cancel(*, proposal: Proposal, reason: str, by: Actor) -> Proposal:
     with transaction.atomic():
         if by.kind is ActorKind.AGENT:
             require_agent(proposal.agent, run=None, by=by)
-            if is_systems(plans.parse_text(proposal.plan)):
-                raise NotAllowed(
-                    "The system filed this proposal, and not the agent; people decide."
-                )
+            if plans.parse_text(proposal.plan).steps[0].action_type == TRAINING_ACTION:
+                raise NotAllowed("The system filed this training; people decide about it.")
         else:
             memberships.require(by=by, workspace_id=proposal.workspace_id, right=Right.DECIDE)
         return withdraw(proposal=proposal, reason=reason, by=by)

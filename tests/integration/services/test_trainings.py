@@ -320,7 +320,7 @@ def test_the_training_of_an_agent_that_was_paused_meanwhile_fails(house, student
 
 def test_an_agent_cannot_take_its_training_back(house, student):
     proposal = TrainingPlanFactory(agent=student).proposal
-    with refused(NotAllowed, "The system filed this training, and not the agent"):
+    with refused(NotAllowed, "The system filed this training; people decide"):
         proposals.cancel(proposal=proposal, reason="no", by=student.actor)
     cancelled(proposal, by=house.by_reviewer)
 
