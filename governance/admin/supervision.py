@@ -18,6 +18,7 @@ from django.http import (
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views import View
 
@@ -27,6 +28,7 @@ from governance.admin.base import RecordAdmin, actor, may, workspaces_of
 from governance.admin.facts import NOTHING, ago, anchor, badge, draw, page_of, when
 from governance.admin.filters import AgentFilter, WorkspaceFilter
 from governance.admin.paging import KeysetChangeList
+from governance.admin.rendering.visible import visible
 from governance.admin.supervision_verbs import VERBS, SteerView, number_in
 from governance.domain.errors import GovernanceError, NotAllowed
 from governance.domain.roles import Right
@@ -38,6 +40,12 @@ from governance.services import supervision
 
 LIVE, RATE, ALL = "live", "rate", "all"
 TABS = ((LIVE, "Live now"), (RATE, "Waiting for a rating"), (ALL, "All sessions"))
+
+NONE_HERE = {
+    LIVE: "Nothing that somebody watches goes on now.",
+    RATE: "No session waits for a rating.",
+    ALL: "Nobody has watched anything yet.",
+}
 
 SHOWN = 20
 """How many runs the head of the list offers to watch."""
@@ -79,7 +87,7 @@ class SessionList(KeysetChangeList):
 class SupervisionSessionAdmin(RecordAdmin):
     """Nothing here is added or changed by hand: people steer, and services write."""
 
-    list_display = ("watched_agent", "trigger", "who", "shown_state", "began", "ended", "rated")
+    list_display = ("what", "who", "shown_state", "began", "ended", "rated")
     list_display_links = None
     list_filter = (Show, AgentFilter, WorkspaceFilter)
     list_before_template = "admin/governance/supervision/list_head.html"
@@ -121,6 +129,7 @@ class SupervisionSessionAdmin(RecordAdmin):
             "tab": tab_of(request),
             "tabs": TABS,
             "standing": standing_of(request),
+            "nothing": NONE_HERE[tab_of(request)],
             "unwatched": unwatched(request),
         }
         extra = {**context, **(extra_context or {})}
@@ -142,14 +151,15 @@ class SupervisionSessionAdmin(RecordAdmin):
         return JsonResponse(supervision_console.live(row, after=known))
 
     @admin.display(description="Agent")
-    def watched_agent(self, row: SupervisionSession) -> SafeString:
-        """Who is watched, linked to the console."""
-        return anchor(page_of(row), row.agent.name)
-
-    @admin.display(description="Trigger")
-    def trigger(self, row: SupervisionSession) -> SafeString:
-        """What the run is about."""
-        return draw(str(row.run.trigger))
+    def what(self, row: SupervisionSession) -> SafeString:
+        """Who is watched, linked to the console, and what started the run."""
+        return format_html(
+            '<div class="cell"><a class="cell-title" href="{}">{}</a>'
+            '<span class="ag-quiet">{}</span></div>',
+            page_of(row),
+            visible(row.agent.name),
+            visible(str(row.run.trigger)),
+        )
 
     @admin.display(description="Supervisor")
     def who(self, row: SupervisionSession) -> SafeString:

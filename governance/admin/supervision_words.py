@@ -47,8 +47,8 @@ TONES = ("agent", "person", "system", "good", "bad")
 
 
 def lines(events: Iterable[SessionEvent], titles: Titles) -> list[Line]:
-    """Every event in words, in their order."""
-    return [_line(event, titles) for event in events]
+    """The events in words, in their order; without those that another says already."""
+    return [_line(event, titles) for event in events if not _is_said(event)]
 
 
 def titles_of(workspace_id: uuid.UUID) -> dict[str, str]:
@@ -106,9 +106,14 @@ class _Told:
         params = self.data.get("params")
         if not isinstance(params, dict):
             return SafeString("With params that are too long to show here.")
-        short = {k: v for k, v in params.items() if isinstance(v, str | int | float | bool)}
-        shown = [f"{k}: {str(v)[:LONGEST_PARAM]}" for k, v in list(short.items())[:MOST_PARAMS]]
-        return visible(", ".join(shown))
+        shown = [f"{key}: {_short(value)}" for key, value in params.items() if self._adds(value)]
+        return visible(", ".join(shown[:MOST_PARAMS]))
+
+    def _adds(self, value: Json) -> bool:
+        """Whether a param can be shown in a line, and is not a text in the words already."""
+        if isinstance(value, str):
+            return visible(value) not in self.wish
+        return isinstance(value, int | float | bool)
 
     @property
     def url(self) -> str:
@@ -119,6 +124,11 @@ class _Told:
         return ""
 
 
+def _short(value: Json) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST_PARAM else f"{text[:LONGEST_PARAM]} …"
+
+
 @dataclass(frozen=True, slots=True)
 class _Words:
     tone: str
@@ -126,6 +136,12 @@ class _Words:
     detail: SafeString = NOTHING
     said: str = ""
     url: str = ""
+
+
+def _is_said(event: SessionEvent) -> bool:
+    """Whether it is the good end of a plan of one step, whose step says it."""
+    found = event.data if isinstance(event.data, dict) else {}
+    return event.kind == "execution" and found.get("state") == "done" and found.get("steps") == 1
 
 
 def _line(event: SessionEvent, titles: Titles) -> Line:
@@ -249,5 +265,5 @@ _EXECUTIONS = {
 _RUNS = {
     "succeeded": ("The run is over: the agent says that it has succeeded.", "good"),
     "failed": ("The run has failed.", "bad"),
-    "abandoned": ("The run was abandoned.", "bad"),
+    "abandoned": ("The run is over: it was not brought to its end.", "bad"),
 }

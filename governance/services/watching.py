@@ -148,6 +148,16 @@ def hold_back(session: SupervisionSession, *, wish: Wish) -> None:
     _tell_held(session, wish.as_json())
 
 
+def settled(execution: Execution) -> None:
+    """Tell those who watch how a plan ended. Needs the transaction that ended it."""
+    if execution.run_id is None:
+        return
+    session = SupervisionSession.objects.of_run(execution.run_id)
+    if session is not None:
+        how = {"state": str(execution.state), "steps": execution.steps.count()}
+        append(session, kind="execution", data={"execution": str(execution.pk), **how})
+
+
 def asked(
     *,
     session: SupervisionSession | None,

@@ -6,7 +6,7 @@
 "use strict";
 
 (() => {
-    const RETRY = 3000, PATIENCE = 1500, POLL = 5000, WATCHED = 20000;
+    const RETRY = 3000, PATIENCE = 1500, POLL = 5000, WATCHED = 20000, SAID = 8000;
     const page = document.getElementById("console");
     if (!page) return;
 
@@ -14,7 +14,7 @@
     const told = document.getElementById("told");
     let newest = Number(page.dataset.newest);
     let phase = page.dataset.phase;
-    let source = null, lost = null, busy = false, again = false;
+    let source = null, lost = null, old = null, busy = false, again = false;
 
     // --- The connection
 
@@ -122,6 +122,9 @@
     });
 
     function tell(words, refused = false) {
+        clearTimeout(old);
+        // What went well need not be said for long: the page shows it. A refusal stays.
+        if (words && !refused) old = setTimeout(() => tell(""), SAID);
         told.textContent = words;
         told.classList.toggle("refused-told", refused);
     }

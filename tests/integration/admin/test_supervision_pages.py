@@ -443,7 +443,7 @@ def test_a_failed_proposal_of_a_watched_run_is_told(house, session):
     proposal = house.proposal(run=session.run, action_type="burn", title="Burn the files")
     failed(proposal, error="No match.")
     text = events(signed_in(house.viewer).get(console(session)))
-    assert text[0] == "That did not work. record"
+    assert text[0] == "That did not work. record"  # the plan; a good end of one step is not said
     assert text[1] == "Failed: Burn it record No match."
     assert text[2] == "It proposed: Burn the files record"
     assert by(house.viewer).label == house.viewer.get_username()

@@ -82,7 +82,7 @@ WORDS = (
         {"action_type": "canvas_present", "params": CHART, "reasoning": "", "route": "execution"},
         "agent",
         "It asked: Show a bar chart titled “Sales” cleared",
-        "kind: chart, title: Sales",
+        "",
         "",
     ),
     (
@@ -175,7 +175,14 @@ WORDS = (
         "",
     ),
     ("run_ended", {"state": "failed", "note": "Oh."}, "bad", "The run has failed.", "Oh.", ""),
-    ("run_ended", {"state": "abandoned", "note": ""}, "bad", "The run was abandoned.", "", ""),
+    (
+        "run_ended",
+        {"state": "abandoned", "note": "Terminated."},
+        "bad",
+        "The run is over: it was not brought to its end.",
+        "Terminated.",
+        "",
+    ),
     (
         "completed",
         {**ANN, "rating": 4, "boost": 0.075},
@@ -194,6 +201,20 @@ def test_in_words(kind, data, tone, words, detail, said):
     assert (found.tone, plain(found.text)) == (tone, words)
     assert (plain(found.detail), plain(found.said)) == (detail, said)
     assert found.sequence == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        ({"state": "done", "steps": 1}, 0),  # its one step says it
+        ({"state": "done", "steps": 2}, 1),
+        ({"state": "failed", "steps": 1}, 1),
+        ({"state": "done"}, 1),
+    ],
+)
+def test_what_another_event_says_is_not_said_twice(data, shown):
+    event = SessionEvent(sequence=1, kind="execution", data=data, created_at=timezone.now())
+    assert len(supervision_words.lines([event], TITLES)) == shown
 
 
 @pytest.mark.parametrize(
