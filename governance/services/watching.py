@@ -118,9 +118,10 @@ def require_free(run: Run | None) -> None:
 
 
 def before_step(row: ExecutionStep) -> None:
-    """Keep a step back while its run is paused, and for good once its run was ended.
+    """Keep a step back while its run is paused, and for good once its run failed or was ended.
 
-    Raises ActionWaits, ActionFailed. Needs a transaction.
+    A run that has succeeded may leave plans to workers. Raises ActionWaits, ActionFailed. Needs
+    a transaction.
     """
     run = row.execution.run
     if run is None:
@@ -130,7 +131,7 @@ def before_step(row: ExecutionStep) -> None:
         _tell_held(session, _of(row))
         raise ActionWaits(PAUSED, subject=session.pk, until=timezone.now() + PATIENCE)
     state = Run.objects.values_list("state", flat=True).get(pk=run.pk)
-    if state not in {RunState.QUEUED, RunState.RUNNING}:
+    if state in {RunState.FAILED, RunState.ABANDONED}:
         raise ActionFailed(f"The run has {state}; nothing is carried out in it any more.")
 
 

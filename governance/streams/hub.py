@@ -58,6 +58,7 @@ class Subscription:
         self.session_id = session_id
         self.queue: asyncio.Queue[Batch] = asyncio.Queue(maxsize=QUEUED)
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        self._dropped = False
 
     def hand(self, batch: Batch) -> None:
         """Put a batch into the queue, from any thread."""
@@ -70,10 +71,15 @@ class Subscription:
         try:
             self.queue.put_nowait(batch)
         except asyncio.QueueFull:
-            # Its client does not read, so the stream hangs in its send and would never see a sign.
-            log.warning("A slow stream of session %s is dropped; it may resume.", self.session_id)
-            if self._task is not None:
-                self._task.cancel()
+            self._drop()
+
+    def _drop(self) -> None:
+        """Its client does not read, so that the stream hangs in its send, and sees no sign."""
+        if self._dropped or self._task is None:
+            return
+        self._dropped = True
+        log.warning("A slow stream of session %s is dropped; it may resume.", self.session_id)
+        self._task.cancel()
 
 
 @dataclass(slots=True)

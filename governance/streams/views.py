@@ -18,7 +18,7 @@ from governance.domain.roles import Right
 from governance.models import Membership, SupervisionSession
 from governance.services import memberships
 from governance.streams import hub
-from governance.streams.hub import HUB, PAGE, Batch
+from governance.streams.hub import HUB, PAGE, Batch, Subscription
 
 KEEP_ALIVE_SECONDS = 15.0
 """How often a silent stream says that it lives, so that nothing between us takes it for dead."""
@@ -45,7 +45,7 @@ async def events(request: HttpRequest, session_id: uuid.UUID) -> HttpResponseBas
     if not await sync_to_async(_may_watch)(request, session_id):
         raise Http404
     return StreamingHttpResponse(
-        _stream(session_id, after),
+        _Stream(session_id, after=after),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-cache, no-store", "X-Accel-Buffering": "no"},
     )
@@ -76,38 +76,58 @@ def _may_watch(request: HttpRequest, session_id: uuid.UUID) -> bool:
         connection.close()
 
 
-async def _stream(session_id: uuid.UUID, after: int) -> AsyncIterator[bytes]:
-    """1. Subscribe. 2. Send what was missed. 3. Send what comes, leaving out what was sent.
+class _Stream:
+    """The content of a response: what was missed, then what comes."""
 
-    Sequences have no gaps and are in the order of commits, so that nothing is lost between 1
-    and 2, and nothing doubled between 2 and 3.
-    """
-    subscription, sent = HUB.subscribe(session_id), after
-    try:
+    def __init__(self, session_id: uuid.UUID, *, after: int) -> None:
+        self._session_id, self._sent = session_id, after
+        self._subscription: Subscription | None = None
+
+    def close(self) -> None:
+        """Called by Django when the response is over, however it ended.
+
+        A generator whose client was cut off in the middle of a chunk is not closed by anybody.
+        """
+        if self._subscription is not None:
+            HUB.unsubscribe(self._subscription)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """1. Subscribe. 2. Send what was missed. 3. Send what comes, without what was sent.
+
+        Sequences have no gaps and are in the order of commits, so that nothing is lost between 1
+        and 2, and nothing doubled between 2 and 3.
+        """
+        self._subscription = HUB.subscribe(self._session_id)
         yield OPENING
-        while missed := await sync_to_async(_missed, thread_sensitive=False)(session_id, sent):
-            yield _joined(missed)
-            sent = missed[-1].sequence
+        read = sync_to_async(_missed, thread_sensitive=False)
+        while missed := await read(self._session_id, self._sent):
+            yield self._sending(missed)
             if len(missed) < PAGE:
                 break
-        HUB.begin(subscription, after=sent)
+        HUB.begin(self._subscription, after=self._sent)
         ends = time.monotonic() + LONGEST_SECONDS
         while (left := ends - time.monotonic()) > 0:
-            try:
-                batch = await asyncio.wait_for(
-                    subscription.queue.get(), min(left, KEEP_ALIVE_SECONDS)
-                )
-            except TimeoutError:
+            batch = await _next(self._subscription, seconds=min(left, KEEP_ALIVE_SECONDS))
+            if batch is None:
                 yield KEEP_ALIVE
                 continue
-            fresh = tuple(event for event in batch if event.sequence > sent)
-            if not batch or (fresh and fresh[0].sequence != sent + 1):
+            fresh = tuple(event for event in batch if event.sequence > self._sent)
+            if not batch or (fresh and fresh[0].sequence != self._sent + 1):
                 return  # its client resumes where it was
             if fresh:
-                yield _joined(fresh)
-                sent = fresh[-1].sequence
-    finally:
-        HUB.unsubscribe(subscription)
+                yield self._sending(fresh)
+
+    def _sending(self, batch: Batch) -> bytes:
+        self._sent = batch[-1].sequence
+        return b"".join(event.encoded for event in batch)
+
+
+async def _next(subscription: Subscription, *, seconds: float) -> Batch | None:
+    """The next batch; None where there was none for so long."""
+    try:
+        return await asyncio.wait_for(subscription.queue.get(), seconds)
+    except TimeoutError:
+        return None
 
 
 def _missed(session_id: uuid.UUID, after: int) -> Batch:
@@ -115,7 +135,3 @@ def _missed(session_id: uuid.UUID, after: int) -> Batch:
         return hub.read(session_id, after=after)
     finally:
         connection.close()  # threads come and go, and each would keep one
-
-
-def _joined(batch: Batch) -> bytes:
-    return b"".join(event.encoded for event in batch)

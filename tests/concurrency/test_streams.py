@@ -13,10 +13,13 @@ import time
 import pytest
 from django.db import connection
 
+from bench.streams.clients import Client
 from bench.streams.scene import Scene
 from bench.streams.server import Server
 from bench.streams.world import cookie, watched_sessions
+from governance.management import serving
 from tests.concurrency.workers import database_url
+from tests.live.processes import Processes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,3 +71,27 @@ def test_every_stream_gets_every_event_once_and_in_order_across_a_restart(tmp_pa
     # The server's pool, two writers with one each, and a few of the test's own.
     assert most <= POOL + 2 + 4
     assert time.monotonic() - began < 120
+
+
+def test_a_server_that_is_told_to_stop_ends_its_streams(tmp_path, db):
+    """It would wait for them for ever: `serve` in earnest, with its worker."""
+    user, (session,) = watched_sessions(1)
+    processes = Processes(tmp_path / "processes.log")
+    client = Client(session, cookie(user))
+
+    async def scene() -> tuple[int, float]:
+        watching = asyncio.create_task(client.watch(processes.port, until=1_000))
+        async with asyncio.timeout(30):
+            await client.opened.wait()
+        began = time.monotonic()
+        code = await asyncio.to_thread(processes.stop, "serve")
+        watching.cancel()
+        return code, time.monotonic() - began
+
+    try:
+        processes.serve_and_work()
+        code, seconds = asyncio.run(scene())
+    finally:
+        processes.close()
+    assert (code, client.seen) == (0, [1])
+    assert seconds < serving.STOP_SECONDS  # nobody had to be cut off

@@ -48,6 +48,11 @@ class Processes:
         self._start("server", [*command, "--port", str(self.port), "--log-level", "warning"])
         self.until(self._answers, what="the server answers")
 
+    def serve_and_work(self) -> None:
+        """Both, as `manage.py serve` does; it answers when this returns."""
+        self._start("serve", ["manage.py", "serve", "--port", str(self.port)])
+        self.until(self._answers, what="the server answers")
+
     def work(self) -> None:
         """Start a worker, which starts agents' programs."""
         self._start("worker", ["manage.py", "worker", "--parent", str(os.getpid())])

@@ -127,7 +127,7 @@ STANDING = (
     ("paused", held, RunHeld, ActionWaits),
     ("let go", lambda session: let_go(held(session)), None, None),
     ("terminated", terminated, StaleState, ActionFailed),
-    ("the run succeeded", lambda s: finished(s.run), StaleState, ActionFailed),
+    ("the run succeeded", lambda s: finished(s.run), StaleState, None),  # it may leave work
     ("the run failed", lambda s: finished(s.run, outcome="failed"), StaleState, ActionFailed),
     ("the run abandoned", lambda s: abandoned(s.run), StaleState, ActionFailed),
 )

@@ -10,6 +10,7 @@ from django.db import connections
 from django.test import AsyncClient, Client
 
 from governance.services import supervision
+from governance.streams.hub import HUB
 from tests.factories import MembershipFactory, SupervisionSessionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,7 +39,9 @@ def ask(user, path, **headers):
         if response.streaming:
             stream = aiter(response.streaming_content)
             chunks = [await anext(stream), await anext(stream)]
-            await stream.aclose()
+            assert len(HUB._watched) == 1
+            await sync_to_async(response.close)()  # as Django does, however it ended
+            assert HUB._watched == {}
         await sync_to_async(connections.close_all)()  # of the thread that the client used
         return response, b"".join(chunks).decode()
 
