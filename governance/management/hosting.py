@@ -12,7 +12,7 @@ from typing import Self
 from django.conf import settings
 
 from governance.models import Advice
-from governance.services import advice, programs
+from governance.services import advice, exams, programs
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,10 @@ class Programs:
         for advice_id in list(asked[: max(room - begun, 0)]):
             if advice.take(advice_id):
                 self._start("--advice", str(advice_id))
+                begun += 1
+        for exam_id in exams.waiting()[: max(room - begun, 0)]:
+            if exams.take(exam_id):
+                self._start("--exam", str(exam_id))
                 begun += 1
         return begun
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from governance.domain.errors import InvalidInput
 from governance.domain.values import Json, canonical
-from governance.policy.exams import ANYTHING, SOMETHING_DONE
+from governance.policy.exams import ANYTHING, MAX_INSTRUCTION, SOMETHING_DONE
 from governance.policy.simulations import MAX_ERROR, Params
+
+NO_REASON = "It failed, and nobody wrote down why."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def cut(
         )
     tools = _tools(recorded, wanted)
     return {
-        "task": {"instruction": instruction, "context": context},
+        "task": {"instruction": instruction[:MAX_INSTRUCTION], "context": context},
         "tools": [tool.as_tool() for tool in tools],
         "required": [{"action_type": each.action_type, "params": each.params} for each in wanted],
         "forbidden": [_forbidden(key, tools) for key in sorted(changing)],
