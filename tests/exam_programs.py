@@ -120,6 +120,16 @@ def _writes(descriptor):
     return True
 
 
+class Deaf(AgentProgram):
+    """Asks for much, and never reads it."""
+
+    def run(self, task, tools):
+        asked = {"action_type": "thing_large", "params": {}, "reasoning": ""}
+        line = json.dumps({"act": asked}).encode() + b"\n"
+        while True:
+            os.write(_line(), line)
+
+
 class Harmless(AgentProgram):
     """What programs do that have nothing to hide: threads, event loops, time, chance, imports."""
 

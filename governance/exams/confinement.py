@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from governance.exams.layers import Layer
+from governance.exams.layers import DEVICES, Layer
 from governance.exams.syscalls import CHOICES, ENDS, NAMESPACES, NEEDED, OPENS, THREAD, WRITES
 
 try:
@@ -48,8 +48,6 @@ NETWORK_SINCE, SCOPES_SINCE = 4, 6
 TCP = SCOPES = 3
 """Both ways of TCP; both scopes: abstract sockets and signals stay within."""
 
-DEVICES = ("/dev/zero", "/dev/random", "/dev/urandom")
-
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -75,7 +73,6 @@ def confine(bounds: Bounds, wanted: Collection[str]) -> list[str]:
 
     There is no way back, and each may close what the ones before it needed.
     """
-    _die_with(bounds.parent)
     obtained: list[str] = []
     steps: dict[Layer, Callable[[], None]] = {
         Layer.NETWORK: _leave_network,
@@ -86,6 +83,7 @@ def confine(bounds: Bounds, wanted: Collection[str]) -> list[str]:
         Layer.SYSCALLS: lambda: _filter(hidden=Layer.FILES in obtained),
     }
     for layer, step in steps.items():
+        _die_with(bounds.parent)  # again: whoever becomes somebody else has to repeat it
         if layer in wanted:
             with contextlib.suppress(NotAvailable):
                 step()
@@ -149,7 +147,6 @@ def _leave_root(bounds: Bounds) -> None:
             raise NotAvailable
         os.setresgid(nobody.pw_gid, nobody.pw_gid, nobody.pw_gid)
         os.setresuid(nobody.pw_uid, nobody.pw_uid, nobody.pw_uid)
-        _die_with(bounds.parent)  # whoever becomes somebody else has to say it again
     except (KeyError, OSError) as error:
         raise NotAvailable from error
 

@@ -32,6 +32,9 @@ ALL = frozenset(Layer)
 REMOTE = "remote"
 """Instead of layers: the agent is reached over HTTP, and its host isolates it or does not."""
 
+DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
+"""What programs open that is no file: nothing, and chance."""
+
 
 def missing(obtained: Collection[str]) -> list[Layer]:
     """The layers that were not obtained, in their order."""

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from governance.exams.layers import DEVICES
 from governance.exams.syscalls import AF_UNIX, names
 
 Report = Callable[[str], None]
@@ -36,6 +37,13 @@ CHANGES = names(
     os.setxattr os.symlink os.truncate os.utime shutil.rmtree tempfile.mkdtemp tempfile.mkstemp
     """
 )
+PLAINLY = (
+    (NETWORK, "reach the network"),
+    (PROCESSES, "start a process"),
+    (SIGNALS, "signal other processes"),
+    (CHANGES, "change files"),
+)
+WORDS = (str, bytes, tuple, list)
 LISTINGS = names("os.listdir os.scandir os.walk os.fwalk")
 NATIVE = names(
     """accept bind clone connect dup2 execl execle execlp execv execve execveat execvp fopen fork
@@ -61,7 +69,7 @@ class Lookout:
         hidden: Sequence[str],
         report: Report,
     ) -> None:
-        self._readable = tuple(readable)
+        self._readable = (*readable, *DEVICES)
         self._listable = (*readable, *listable)
         self._hidden, self._report = tuple(hidden), report
         self._seen: dict[tuple[str, bool], bool] = {}
@@ -119,17 +127,11 @@ class Lookout:
 
 
 def _plainly(event: str, arguments: tuple[Any, ...]) -> str:
-    about = ", ".join(
-        _short(str(each)) for each in arguments if isinstance(each, str | bytes | tuple)
-    )
-    what = f"{event} {about}".strip()
-    if event in NETWORK:
-        return f"It tried to reach the network: {what}"
-    if event in PROCESSES:
-        return f"It tried to start a process: {what}"
-    if event in SIGNALS:
-        return f"It tried to signal other processes: {what}"
-    return f"It tried to change files: {what}" if event in CHANGES else ""
+    for events, tried in PLAINLY:
+        if event in events:
+            about = " ".join(_word(each) for each in arguments if isinstance(each, WORDS))
+            return f"It tried to {tried}: {event} {_short(about)}".rstrip()
+    return ""
 
 
 def _socket(arguments: tuple[Any, ...]) -> str:
@@ -149,7 +151,9 @@ def _native(arguments: tuple[Any, ...]) -> str:
 
 
 def _word(value: Any) -> str:
-    return os.fsdecode(value) if isinstance(value, str | bytes) else " ".join(map(_word, value))
+    if isinstance(value, tuple | list):
+        return " ".join(map(_word, value))
+    return os.fsdecode(value) if isinstance(value, str | bytes) else str(value)
 
 
 def _short(text: str) -> str:
