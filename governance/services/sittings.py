@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from django.conf import settings
+from django.conf import ENVIRONMENT_VARIABLE, settings
 from django.db import connections
 
 from governance.domain.values import Json, canonical
@@ -102,7 +103,7 @@ def room(agent: Agent) -> Iterator[Room]:
     if programs.is_in_process(agent):
         around = surroundings.of_program(
             agent.module_path,
-            project=[settings.SETTINGS_MODULE, settings.ROOT_URLCONF],
+            project=[os.environ[ENVIRONMENT_VARIABLE], settings.ROOT_URLCONF],
             private=_private(),
         )
         yield Room(agent, complexities, lambda seconds: _sandbox(agent, around, seconds))

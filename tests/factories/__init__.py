@@ -7,6 +7,13 @@ in its first state, moved there: `approved(ProposalFactory())`, `paused(AgentFac
 from tests.factories.agents import AgentFactory, CeilingFactory, GrantFactory
 from tests.factories.catalogue import ActionTypeFactory, make_spec, registered_handler
 from tests.factories.devices import DeviceCommandFactory, DeviceFactory, RegistrationFactory
+from tests.factories.exams import (
+    ExamAnswerFactory,
+    ExamCaseFactory,
+    ExamFactory,
+    ExamineeFactory,
+    sat,
+)
 from tests.factories.house import House
 from tests.factories.moves import (
     abandoned,
@@ -62,6 +69,10 @@ __all__ = [
     "DeviceCommandFactory",
     "DeviceFactory",
     "EmptyWorkspaceFactory",
+    "ExamAnswerFactory",
+    "ExamCaseFactory",
+    "ExamFactory",
+    "ExamineeFactory",
     "ExecutionFactory",
     "ExecutionStepFactory",
     "GrantFactory",
@@ -102,4 +113,5 @@ __all__ = [
     "revoked",
     "rule",
     "run_worker",
+    "sat",
 ]
