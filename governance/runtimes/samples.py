@@ -85,14 +85,14 @@ class Replayer(AgentProgram):
 
 
 class Unsteady(Replayer):
-    """Does so only sometimes; else it leaves out the last call.
+    """Does so only sometimes; else it stops after the first call.
 
     configuration["chance"], 0 to 1: how likely it does all; configuration["seed"]: of its chance,
     with the run's id, so that every run is another throw.
     """
 
     def recorded(self, task: Task) -> list[dict[str, Any]]:
-        """All of them, or all but the last."""
+        """All of them, or the first alone."""
         calls = super().recorded(task)
         throw = random.Random(f"{self.configuration['seed']}:{task.run}").random()
-        return calls if throw < float(self.configuration["chance"]) else calls[:-1]
+        return calls if throw < float(self.configuration["chance"]) else calls[:1]
