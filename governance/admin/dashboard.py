@@ -26,6 +26,8 @@ from governance.models import (
     Canvas,
     Ceiling,
     Decision,
+    Exam,
+    ExamCase,
     Execution,
     Grant,
     LedgerEntry,
@@ -64,6 +66,13 @@ SIDEBAR: tuple[tuple[str, tuple[Item, ...]], ...] = (
             (PolicyVersion, "Policy", "gavel"),
             (Grant, "Grants", "key"),
             (Ceiling, "Ceilings", "vertical_align_top"),
+        ),
+    ),
+    (
+        "Maturity",
+        (
+            (Exam, "Exams", "school"),
+            (ExamCase, "Exam cases", "quiz"),
         ),
     ),
     ("Record", ((LedgerEntry, "Ledger", "history_edu"),)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils import timezone
@@ -72,29 +72,42 @@ class TextField(forms.CharField):
 
 
 class JsonObjectField(forms.CharField):
-    """A JSON object as text. The value is the object; errors name the line and the column."""
+    """A JSON object as text. The value is the object; errors name the line and the column.
 
-    def __init__(self, *, rows: int = 12, **kwargs: Any) -> None:
+    `most`: characters accepted.
+    """
+
+    shape: ClassVar[type] = dict
+    wanted: ClassVar[str] = "Write a JSON object here: { ... }."
+
+    def __init__(self, *, rows: int = 12, most: int = MOST_JSON, **kwargs: Any) -> None:
         super().__init__(
-            max_length=MOST_JSON, strip=False, widget=code_area(rows), required=False, **kwargs
+            max_length=most, strip=False, widget=code_area(rows), required=False, **kwargs
         )
 
     def prepare_value(self, value: Any) -> Any:
-        """An object is shown as text to edit; what was typed is shown as it was typed."""
+        """A value is shown as text to edit; what was typed is shown as it was typed."""
         return value if isinstance(value, str) else strict_json.show(value)
 
     def clean(self, value: Any) -> Any:
-        """Parse strictly; nothing at all is an empty object."""
+        """Parse strictly; nothing at all is an empty object, or list."""
         text = super().clean(value)
         if not text.strip():
-            return {}
+            return self.shape()
         try:
             parsed = strict_json.parse(text)
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
-        if not isinstance(parsed, dict):
-            raise forms.ValidationError("Write a JSON object here: { ... }.")
+        if not isinstance(parsed, self.shape):
+            raise forms.ValidationError(self.wanted)
         return parsed
+
+
+class JsonListField(JsonObjectField):
+    """A JSON list as text."""
+
+    shape = list
+    wanted = "Write a JSON list here: [ ... ]."
 
 
 class MomentField(forms.DateTimeField):

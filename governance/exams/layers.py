@@ -20,10 +20,10 @@ class Layer(StrEnum):
 SAYS: Mapping[Layer, str] = {
     Layer.NETWORK: "a network of its own, with nothing in it (network namespace)",
     Layer.LIMITS: "limits on processor time, memory, files and processes (rlimits)",
-    Layer.USER: "a user of its own, and not root",
-    Layer.PRIVILEGES: "no privileges, and no way to gain any (capabilities, no_new_privs)",
-    Layer.FILES: "no files but the programs it is made of, and none to write (Landlock)",
-    Layer.SYSCALLS: "no sockets, no processes, no other system calls than it needs (seccomp)",
+    Layer.USER: "a user other than root",
+    Layer.PRIVILEGES: "a ban on privileges (capabilities, no_new_privs)",
+    Layer.FILES: "a ban on all files but those of its own program (Landlock)",
+    Layer.SYSCALLS: "a ban on sockets, processes and system calls it does not need (seccomp)",
 }
 """What each layer is, for people."""
 
