@@ -42,6 +42,8 @@ COMMANDS = (
     "retire_device",
     "simulate_device",
     "reencrypt_credentials",
+    "exam",
+    "exam_case",
 )
 DJANGOS_OWN = {
     "help",

@@ -49,6 +49,8 @@ MEMBERS_SEE = [
     "Policy",
     "Grants",
     "Ceilings",
+    "Exams",
+    "Exam cases",
     "Ledger",
     "Workspaces",
     "Memberships",
@@ -75,7 +77,7 @@ def test_every_link_of_the_sidebar_opens(house):
     browser = signed_in(root)
     groups = browser.get(FRONT).context["sidebar_navigation"]
     links = [item["link"] for group in groups for item in group["items"]]
-    assert len(links) == 16
+    assert len(links) == 18
     assert {browser.get(link).status_code for link in links} == {200}
 
 
