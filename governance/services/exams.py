@@ -94,8 +94,15 @@ def start(
 
 
 def take(exam_id: uuid.UUID) -> bool:
-    """Claim the one run of an exam that waits for a process: a conditional UPDATE."""
-    return Exam.objects.untaken().filter(pk=exam_id).update(seen_at=timezone.now()) == 1
+    """Claim the one run of an exam that waits for a process.
+
+    A conditional UPDATE on the row itself: with a join in it, PostgreSQL would not look again at
+    what somebody else changed while it waited, and two would take the exam.
+    """
+    if not Exam.objects.untaken().filter(pk=exam_id).exists():
+        return False
+    free = Exam.objects.filter(pk=exam_id, state=ExamState.RUNNING, seen_at__isnull=True)
+    return free.update(seen_at=timezone.now()) == 1
 
 
 def run(*, exam: Exam, by: Actor, progress: Progress | None = None) -> Exam:

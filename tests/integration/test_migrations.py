@@ -203,7 +203,7 @@ IMPOSSIBLE = [
     ("run_started_pairs", QueuedRunFactory, {"started_at": NOW}),
     ("exam_case_seconds_1_to_3600", ExamCaseFactory, {"seconds": 0}),
     ("exam_case_seconds_1_to_3600", ExamCaseFactory, {"seconds": 3_601}),
-    ("exam_state_known", passed_exam, {"state": "postponed"}),
+    ("exam_state_known", ExamFactory, {"state": "postponed"}),
     ("exam_target_known", ExamFactory, {"target": "student"}),
     ("exam_target_known", ExamFactory, {"target": "expert"}),
     ("exam_ended_pairs", ExamFactory, {"ended_at": NOW}),
