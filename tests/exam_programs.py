@@ -47,6 +47,13 @@ class Acts(AgentProgram):
         }
 
 
+class Large(AgentProgram):
+    """Hands on what it was told."""
+
+    def run(self, task, tools):
+        return tools.act("thing_large", task.context["params"]).output
+
+
 class Ends(AgentProgram):
     """Ends in the way its context names."""
 

@@ -37,7 +37,7 @@ from governance.domain.actors import Actor
 from governance.domain.states import AgentState, ExamState
 from governance.domain.words import Maturity
 from governance.exams import layers
-from governance.models import Agent, Exam, ExamAnswer
+from governance.models import Agent, Exam, ExamAnswer, ExamCase
 from governance.models.exam import TARGETS
 from governance.services import exams
 
@@ -215,7 +215,7 @@ class ExamAnswerAdmin(FactsAdmin):
         facts = [
             fact("Exam", link(row.exam)),
             fact("Case", link(row.case)),
-            fact("Time of", f"{row.repeat} of {row.exam.repeats}"),
+            fact("Time", f"{row.repeat} of {row.exam.repeats}"),
             fact("Verdict", _verdict(row)),
             fact("What was wrong", bullets(row.why)),
             fact("Took", f"{row.seconds:.1f} s"),
@@ -243,6 +243,8 @@ def _progress(row: Exam, answers: dict[str, list[ExamAnswer]]) -> SafeString:
     done = sum(map(len, answers.values()))
     if row.state == ExamState.RUNNING and row.seen_at is None:
         return draw("It waits for a worker.")
+    if row.state != ExamState.RUNNING:
+        return draw(f"{done} of {total} sittings")
     bar = '<progress class="ag-progress" max="{}" value="{}" aria-label="Sittings"></progress> {}'
     return format_html(bar, total, done, f"{done} of {total} sittings")
 
@@ -275,7 +277,7 @@ def _grid(row: Exam, answers: dict[str, list[ExamAnswer]]) -> Table:
         [
             (
                 link(case, f"{case.key} (version {case.number})"),
-                *_cells(answers.get(str(case.pk), []), repeats, row),
+                *_cells(case, answers.get(str(case.pk), []), repeats, row),
                 _counts(answers.get(str(case.pk), []), row),
             )
             for case in exams.cases_of(row)
@@ -283,14 +285,20 @@ def _grid(row: Exam, answers: dict[str, list[ExamAnswer]]) -> Table:
     )
 
 
-def _cells(found: list[ExamAnswer], repeats: range, row: Exam) -> list[SafeString]:
+def _cells(case: ExamCase, found: list[ExamAnswer], repeats: range, row: Exam) -> list[SafeString]:
     by_repeat = {answer.repeat: answer for answer in found}
     waiting = draw("not yet") if row.state == ExamState.RUNNING else draw("not sat")
-    return [_cell(by_repeat[repeat]) if repeat in by_repeat else waiting for repeat in repeats]
+    return [_cell(case, by_repeat[n]) if n in by_repeat else waiting for n in repeats]
 
 
-def _cell(answer: ExamAnswer) -> SafeString:
-    return format_html('<a class="ag-link" href="{}">{}</a>', page_of(answer), _verdict(answer))
+def _cell(case: ExamCase, answer: ExamAnswer) -> SafeString:
+    verdict = "passed" if answer.passed else "failed"
+    return format_html(
+        '<a class="ag-link" href="{}" aria-label="{}">{}</a>',
+        page_of(answer),
+        f"{verdict}: {case.key}, time {answer.repeat}",
+        badge(verdict),
+    )
 
 
 def _counts(found: list[ExamAnswer], row: Exam) -> SafeString:

@@ -33,7 +33,7 @@ class Channel:
 
     def send(self, message: Json, *, until: float) -> None:
         """Send a line. Raises BrokenPipeError when nobody reads any more."""
-        data = memoryview(json.dumps(message).encode() + b"\n")
+        data = memoryview(json.dumps(message, ensure_ascii=False).encode() + b"\n")
         while data:
             _wait([], [self._writes], until)
             data = data[os.write(self._writes, data[:CHUNK]) :]

@@ -41,9 +41,14 @@ class Packages(importlib.abc.MetaPathFinder):
             return None
         if not Path(place).is_dir():
             return importlib.util.spec_from_file_location(fullname, place)
-        return importlib.util.spec_from_file_location(
-            fullname, Path(place) / "__init__.py", submodule_search_locations=[place]
-        )
+        first = Path(place) / "__init__.py"
+        if first.exists():
+            return importlib.util.spec_from_file_location(
+                fullname, first, submodule_search_locations=[place]
+            )
+        bare = ModuleSpec(fullname, None, is_package=True)  # a namespace package
+        bare.submodule_search_locations = [place]
+        return bare
 
 
 def main() -> None:

@@ -42,7 +42,8 @@ class Line:
     def say(self, kind: str, what: Json) -> None:
         """Send a line."""
         with self._lock:
-            data = json.dumps({kind: what}).encode() + b"\n"
+            text = json.dumps({kind: what}, ensure_ascii=False)
+            data = text.encode(errors="backslashreplace") + b"\n"
             while data:
                 data = data[os.write(self._outgoing, data) :]
 

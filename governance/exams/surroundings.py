@@ -61,7 +61,7 @@ def of_program(
     there, nor is the package they are in, unless the program is in it too.
     """
     installed = tuple(_installed())
-    packages = dict(_packages(installed))
+    packages = dict(_packages(installed)) | _own(_package_of(module_path), installed)
     hidden = {*project, *(_package_of(each) for each in project)} - {_package_of(module_path)}
     packages = {name: place for name, place in packages.items() if name not in hidden}
     ours = Path(governance.__file__).parent
@@ -69,6 +69,7 @@ def of_program(
     others = [Path(place) for name, place in packages.items() if name != OURS]
     open_parts = [ours / "__init__.py", *(ours / part for part in OPEN_PARTS)]
     everything = [*map(Path, (*installed, *SYSTEM)), *others, *open_parts]
+    everything = [path for path in everything if path.exists()]
     files = [file for module in project for file in _files_of(module)]
     readable, listable = _carved(everything, {path.resolve() for path in [*private, *files]})
     return Surroundings(
@@ -111,6 +112,19 @@ def _packages(installed: Sequence[str]) -> Iterator[tuple[str, str]]:
             if name not in seen and name.isidentifier() and _importable(found):
                 seen.add(name)
                 yield name, str(found)
+
+
+def _own(package: str, installed: Sequence[str]) -> dict[str, str]:
+    """Where the program's own package is, however it is found here; nothing, if it is installed."""
+    spec = None
+    with contextlib.suppress(ImportError, ValueError):  # ValueError: it has no spec, or no name
+        spec = importlib.util.find_spec(package)
+    if spec is None:
+        return {}
+    place = next(iter(spec.submodule_search_locations or ()), spec.origin or "")
+    there = Path(place).resolve()
+    inside = any(there.is_relative_to(root) for root in installed)
+    return {} if inside or not there.exists() else {package: str(there)}
 
 
 def _importable(found: Path) -> bool:

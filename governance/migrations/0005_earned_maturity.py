@@ -4,9 +4,10 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.expressions
 import django.utils.timezone
-import governance.models.base
 from django.conf import settings
 from django.db import migrations, models
+
+import governance.models.base
 
 
 class Migration(migrations.Migration):

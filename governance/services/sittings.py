@@ -86,7 +86,7 @@ class Room:
         return Sitting(
             why=list(exams.judge(read, tools.calls, ending)),
             transcript=[_kept(call) for call in tools.calls],
-            ending=_whole(ending.as_json()),
+            ending={} if ending.fault else _whole(ending.as_json()),
             seconds=round(time.monotonic() - began, 3),
             layers=list(runtime.obtained) if isinstance(runtime, Sandbox) else [layers.REMOTE],
         )

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from governance.domain.states import ExamState
 from governance.domain.words import Maturity
 from governance.exams import layers
-from governance.management.command import GovernanceCommand, agent_of
+from governance.management.command import OPERATOR, GovernanceCommand, agent_of
 from governance.models import Exam
 from governance.services import exams, memberships, people
 from governance.services.exam_cases import DEFAULT_SET
@@ -38,11 +38,11 @@ class Command(GovernanceCommand):
         parser.add_argument(
             "--repeats", type=int, help="how often each case (default: GOVERNANCE_EXAM_REPEATS)"
         )
-        parser.add_argument("--by", required=True, help="the governor who starts it")
+        parser.add_argument("--by", help="the governor who starts it (default: the operator)")
 
     def run(self, **options: Any) -> dict[str, Any]:
         """Start it, and run it to its end."""
-        by = memberships.person(people.named(options["by"]))
+        by = memberships.person(people.named(options["by"])) if options["by"] else OPERATOR
         exam = exams.start(
             agent=agent_of(options),
             target=options["target"],

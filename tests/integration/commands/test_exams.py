@@ -78,6 +78,11 @@ def test_the_cases_of_another_set(command, school, who):
     assert command("exam", "pupil", "--cases", "easy", "--repeats", "1", *who).code == 0
 
 
+def test_the_operator_may_start_one(command, school):
+    case(school, "pay", PAID)
+    assert command("exam", "pupil", "--repeats", "1", "--json").json["passed"] is True
+
+
 def test_an_abort_ends_with_one(command, school, who):
     case(school, "pay", PAID)
     ExamineeFactory(workspace=school.workspace, name="nobody", class_name="Missing")

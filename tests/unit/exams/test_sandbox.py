@@ -121,6 +121,15 @@ def test_what_is_no_plan_is_blocked_as_in_live_work(sit, params):
     assert [(each["route"], each["state"]) for each in told] == [("denied", "blocked")]
 
 
+def test_large_texts_of_any_alphabet_go_through(sit):
+    """As large as params and an output may be, in letters of two bytes."""
+    given = tools(50, Tool(action_type="thing_large", cel="{'text': params.text}"))
+    params = {"text": "é" * 120_000}
+    done = sit("Large", {"params": params}, given=given)
+    assert done.output == {"text": "é" * 120_000}
+    assert given.calls[0].params == params
+
+
 def test_a_program_sees_its_task_its_configuration_and_nothing_else(sit):
     seen = sit("Told", {"a": 1}, configuration={"model": "m", "list": [1]}).output
     assert seen["task"] == ["governance.runtimes.base", "run-1", "Do it.", {"a": 1}]
@@ -198,6 +207,16 @@ def test_nothing_is_left_running(sit):
 def test_what_does_not_load(around, module, name, says):
     with pytest.raises(Unloadable, match=says):
         Sandbox(module, name, {}, around, 10).run(Task("r", "x"), tools())
+
+
+def test_a_program_in_a_folder_that_is_no_package(tmp_path, monkeypatch):
+    """A namespace package, as live work imports it too."""
+    (tmp_path / "bare_agents").mkdir()
+    (tmp_path / "bare_agents" / "one.py").write_text("from tests.exam_programs import Acts\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    around = surroundings.of_program("bare_agents.one", project=[], private=[])
+    sandbox = Sandbox("bare_agents.one", "Acts", {}, around, 10)
+    assert sandbox.run(Task("r", "x", {"acts": []}), tools()).output == {"told": []}
 
 
 def test_a_module_that_tries_a_way_out_while_it_is_loaded(tmp_path, monkeypatch):
