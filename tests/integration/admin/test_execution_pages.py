@@ -84,6 +84,24 @@ def test_a_failure_says_why(client, house, waiting):
     assert "The card &lt;b&gt;is&lt;/b&gt; closed." in shown
 
 
+def test_a_step_that_failed_is_not_said_to_have_been_sent(client, house, registered):
+    """It was handed to its handler, which may have refused it before anything left."""
+
+    def refuse(context, params):
+        raise ActionFailed("That host is not allowed. Nothing was sent.")
+
+    registered(make_spec("tell", handler=refuse, effect=Effect.KEYED), workspace=house.workspace)
+    proposal = approved(house.proposal(action_type="tell"))
+    house.work()
+
+    shown = text(login(client, house.viewer).get(at(proposal.execution)))
+
+    assert proposal.execution.steps.get().sent_at is not None
+    assert "Nothing was sent." in shown
+    assert "Sent</dt>" not in shown
+    assert "Begun</dt>" in shown
+
+
 def test_what_is_in_doubt_says_so(client, house, waiting):
     execution = in_doubt(waiting).execution
 
@@ -299,6 +317,11 @@ def test_a_retry_says_how_many_attempts_and_when_the_next_is(client, house, regi
     assert "What failed will be tried again." in shown
     assert f"{row.not_before:%Y-%m-%d %H:%M:%S} UTC" in shown[shown.index("Next attempt</dt>") :]
     assert "1 so far, of at most 3" in shown
+
+    cancelled(proposal)
+    shown = text(client.get(at(proposal.execution)))
+    assert "What failed will be tried again." not in shown
+    assert "Next attempt" not in shown
     assert "The handler of stumble raised RuntimeError" in shown
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 
 import pytest
 
+from governance.execution import registry
 from governance.models import Credential, Execution
 from governance.services import actions
 from tests.factories import CredentialFactory, approved, run_worker
@@ -150,6 +152,7 @@ BAD_PARAMS = [
     # literal secrets, which the plan would keep
     http(url="http://x.test/?token=hunter2"),
     http(url="http://x.test/?a=1&API_KEY=hunter2"),
+    http(url="http://someone:hunter2@x.test/"),
     http(url="http://x.test/", headers={"Authorization": "Bearer hunter2"}),
     http(url="http://x.test/", headers={"aUTHORIZATION": "hunter2"}),
     http(url="http://x.test/", headers={"x-api-key": "hunter2"}),
@@ -174,6 +177,28 @@ def test_params_that_the_schema_refuses_are_denied_and_no_secret_of_them_is_kept
     assert "hunter2" not in everything_stored()
 
 
+WRITTEN_OUT = [params for params in BAD_PARAMS if "hunter2" in str(params)]
+
+
+@pytest.mark.parametrize("params", WRITTEN_OUT, ids=range(len(WRITTEN_OUT)))
+def test_whoever_writes_a_secret_out_is_told_how_to_name_it(house, params):
+    run = house.run()
+    answer = actions.request(
+        run=run, action_type="integration_connect", params=params, by=run.agent.actor
+    )
+    assert len(WRITTEN_OUT) == 9
+    assert 'store it as a credential, and name that, as in {"$secret": "name"}' in answer.reasons[0]
+
+
+def test_other_mistakes_are_not_taken_for_a_secret(house):
+    run = house.run()
+    params = http(url="http://x.test/", unknown=1)
+    answer = actions.request(
+        run=run, action_type="integration_connect", params=params, by=run.agent.actor
+    )
+    assert "$secret" not in answer.reasons[0]
+
+
 HEADERS = [
     {"Host": "evil.test"},
     {"Idempotency-Key": "mine"},
@@ -187,3 +212,9 @@ def test_headers_that_are_ours_are_failed_and_nothing_sent(house, far_side, head
     execution = carry_out(house, http(url=far_side.url(), headers=headers))
     assert execution.state == "failed"
     assert far_side.seen == []
+
+
+def test_no_schema_of_ours_spells_letters_out():
+    """A governor reads it: `[Tt][Oo][Kk][Ee][Nn]` is no word."""
+    for spec in registry.known():
+        assert not re.search(r"\[[A-Z][a-z]\]", json.dumps(spec.params_schema)), spec.key
