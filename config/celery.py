@@ -20,7 +20,7 @@ app.conf.update(
     # A broker that is down must not hold up whoever approves; the sweeper delivers again.
     task_publish_retry=False,
     broker_connection_timeout=2,
-    broker_transport_options={"max_retries": 0, "socket_connect_timeout": 2, "socket_timeout": 20},
+    broker_transport_options={"max_retries": 0, "socket_connect_timeout": 2, "socket_timeout": 5},
     # A worker waits for its broker as long as it takes.
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
