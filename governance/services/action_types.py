@@ -117,8 +117,9 @@ def install_builtin(*, workspace: Workspace, by: Actor) -> list[str]:
     created = []
     with transaction.atomic():
         memberships.require(by=by, workspace_id=workspace.id, right=Right.GOVERN)
+        there = set(ActionType.objects.of(workspace.id).values_list("key", flat=True))
         for spec in registry.known():
-            if ActionType.objects.of(workspace.id).filter(key=spec.key).exists():
+            if spec.key in there:
                 continue
             row = ActionType(
                 workspace=workspace,
