@@ -74,7 +74,10 @@ class FarSide:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # whoever asked died before they had said it all: nothing arrived
                 ref = json.loads(body)["ref"]
                 status = far_side.take(self.path, ref, self.headers["Idempotency-Key"])
                 answer = json.dumps({"taken": ref}).encode()

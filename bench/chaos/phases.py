@@ -29,15 +29,16 @@ def storm(
 ) -> Verdict:
     """Kill and stop workers at random moments while work keeps coming; then let all of it end.
 
-    Kills keep step with the work, so that none of them hits idle workers only. A stop lasts up to
-    twice the lease. Once in `losses` kills the engine loses everything.
+    Kills and work keep step, so that workers are hit at work from the first to the last. A stop
+    lasts up to twice the lease. Once in `losses` kills the engine loses everything.
     """
     jobs: list[Job] = []
     kinds = cycle(KINDS)
     while workers.counts["killed"] < kills or len(jobs) < executions:
         workers.keep(ALIVE)
         left = waiting()
-        missing = min(executions - len(jobs), BACKLOG - left, ALIVE)
+        due = min(executions, executions * workers.counts["killed"] // kills + BACKLOG)
+        missing = min(due - len(jobs), BACKLOG - left, ALIVE)
         jobs += [setting.world.job(next(kinds)) for _ in range(missing)]
         time.sleep(random.expovariate(1 / 0.1))
         begun = (len(jobs) - left) / executions
