@@ -37,7 +37,8 @@ def rows(path) -> list[str]:
 
 
 def empty() -> None:
-    call_command("flush", interactive=False, verbosity=0)
+    """Numbers go on: what other tests put back (factories/remembered.py) keeps its own."""
+    call_command("flush", interactive=False, verbosity=0, reset_sequences=False)
     assert not Workspace.objects.exists()
 
 
