@@ -14,10 +14,10 @@ from django.utils import timezone
 from governance.domain.errors import GateRefused, StaleState
 from governance.execution import failpoints, steps
 from governance.execution.deadline import deadline
-from governance.execution.registry import ActionFailed, ActionInDoubt
+from governance.execution.registry import ActionFailed, ActionInDoubt, ActionNeverHappened
 from governance.models import Agent, Execution, LedgerEntry
 from governance.services import action_types, executions, proposals
-from tests.factories import paused, rule, run_worker, run_worker_to_the_end
+from tests.factories import finished, paused, rule, run_worker, run_worker_to_the_end
 from tests.integration.execution.carrying import WORKER, cel, ending, ready, row_of, step
 from tests.integration.services.checks import kinds, recorded, refused
 
@@ -388,6 +388,51 @@ def test_what_is_certain_is_not_tried_again(house, handle, error, effect, state,
     assert run_worker_to_the_end() == []
     assert ending(execution) == (state, state, [state])
     assert (called, row_of(execution).error) == ([1], says)
+
+
+# what the second attempt of a step that was sent before says, and what becomes of the step
+SENT_BEFORE = [
+    (ActionFailed("No."), "in_doubt", f"{steps.EARLIER} No."),  # known of this attempt only
+    (ActionNeverHappened("Never."), "failed", "Never."),
+    (ActionInDoubt("It took it."), "in_doubt", "It took it."),
+]
+
+
+@pytest.mark.parametrize(("error", "state", "says"), SENT_BEFORE)
+def test_what_was_sent_before_and_fails_now_may_have_taken_effect(
+    house, handle, error, state, says
+):
+    answers = iter([OSError("cut off"), error])
+
+    def cut_off(context, params):
+        raise next(answers)
+
+    handle("stamp", cut_off, effect="keyed")
+    execution = ready(house, step("stamp"))
+    assert run_worker_to_the_end() == [1 * SECOND]
+    assert ending(execution) == (state, state, [state])
+    assert row_of(execution).error == says
+
+
+# how the run ended since the approval, what becomes of the execution, what its step says
+ENDED_RUNS = [
+    ("succeeded", "done", ""),
+    ("failed", "failed", "The run has failed; nothing is carried out in it any more."),
+    ("abandoned", "failed", "The run has abandoned; nothing is carried out in it any more."),
+]
+
+
+@pytest.mark.parametrize(("outcome", "state", "says"), ENDED_RUNS)
+@pytest.mark.parametrize("effect", ["local", "keyed", "unkeyed"])
+def test_what_a_run_left_goes_on_unless_it_failed(house, handle, effect, outcome, state, says):
+    sent = []
+    handle("stamp", lambda context, params: sent.append(1) or {}, effect=effect)
+    execution = ready(house, step("stamp"))
+    finished(execution.run, outcome=outcome)
+    run_worker()
+    assert ending(execution)[0] == state
+    assert sent == ([1] if state == "done" else [])
+    assert row_of(execution).error == (f"{says} Nothing was sent." if says else "")
 
 
 def test_a_local_effect_of_a_failed_attempt_is_not_there(house, handle):

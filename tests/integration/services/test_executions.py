@@ -18,7 +18,7 @@ from governance.domain.errors import (
     StaleState,
 )
 from governance.models import Agent, Decision, Execution
-from governance.services import executions
+from governance.services import agents, executions
 from tests.factories import (
     BY_SYSTEM,
     ExecutionFactory,
@@ -109,6 +109,15 @@ def test_what_has_ended_cannot_be_claimed(ready, move):
 def test_another_digest_is_refused(ready, digest):
     with refused(PlanChanged, "not that of the approved plan"):
         claim(ready, digest=digest)
+
+
+def test_an_agent_that_changed_since_the_approval_cannot_claim(house, ready):
+    """People approved what another model, prompt or set of tools had asked for."""
+    changes = {"configuration": {"model": "m-2"}}
+    agents.update(agent=ready.agent, changes=changes, by=house.by_governor)
+    with refused(PlanChanged, "model, prompt or tools changed after this was approved"):
+        claim(ready)
+    assert ending(ready) == ("ready", "approved", ["pending"])
 
 
 def test_only_the_agent_it_was_cleared_for(house, ready):

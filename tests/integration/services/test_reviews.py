@@ -368,6 +368,24 @@ def test_two_approvals_where_two_are_required(house):
     assert Execution.objects.count() == 1
 
 
+def test_what_is_required_more_once_it_is_approved_takes_no_approval_back(house):
+    house.action_type("pay", required_approvals=1)
+    proposal = ProposalFactory(run=house.run(), action_type="pay")
+    row = approve(house, proposal, by=reviewer(house))
+    house.action_type("pay", required_approvals=2)
+    assert executed(row).state == "executed"
+
+
+def test_what_is_required_more_while_it_waits_counts(house):
+    house.action_type("pay", required_approvals=1)
+    proposal = ProposalFactory(run=house.run(), action_type="pay")
+    house.action_type("pay", required_approvals=2)
+    approve(house, proposal, by=reviewer(house))
+    assert Proposal.objects.get(pk=proposal.pk).state == "proposed"
+    approve(house, proposal, by=reviewer(house))
+    assert Proposal.objects.get(pk=proposal.pk).state == "approved"
+
+
 def test_an_abstention_does_not_count(house):
     house.action_type("pay", required_approvals=2)
     proposal = ProposalFactory(run=house.run(), action_type="pay")

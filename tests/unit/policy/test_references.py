@@ -78,6 +78,52 @@ def test_what_cannot_be_referred_to(source, says):
     assert says in str(told.value)
 
 
+STAR = "steps.fetch.output.rows"
+
+# expressions whose value could be far larger than what they are given
+GROWING = [
+    f"{STAR}.map(a, {STAR}.map(b, [{', '.join(['a, b'] * 9)}]))",
+    f"{STAR}.map(a, [{', '.join(['a'] * 9)}]).map(b, [{', '.join(['b'] * 9)}])",
+    f"{STAR}.map(a, [{', '.join(['a'] * 65)}])",
+    f"{STAR}.filter(a, [{', '.join(['a'] * 65)}].size() > 0)",
+    f"{STAR} . map ( a , [{', '.join(['a'] * 65)}])",
+    f"{STAR}.map((a), [{', '.join(['a'] * 65)}])",
+]
+
+
+@pytest.mark.parametrize("source", GROWING)
+def test_what_could_grow_without_bounds_is_refused(source):
+    with pytest.raises(InvalidInput, match=r"could make [\d,]+ values of every one"):
+        references.check(source, earlier=("fetch",))
+    with pytest.raises(InvalidInput, match=r"could make [\d,]+ values of every one"):
+        references.evaluate(source, OUTPUTS)
+
+
+HIDDEN = [
+    (f"{STAR}.map(a, // \n [a, a])", "holds a comment"),
+    (f"{STAR}.map(/**/a, [a, a])", "without naming its variable plainly"),
+    (f"{STAR}.map([a], a)", "without naming its variable plainly"),
+]
+
+
+@pytest.mark.parametrize(("source", "says"), HIDDEN)
+def test_what_hides_its_growth_is_refused(source, says):
+    with pytest.raises(InvalidInput, match=says):
+        references.check(source, earlier=("fetch",))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"{STAR}.map(a, [{', '.join(['a'] * 64)}])",  # as many as there may be
+        f"{STAR}.map(a, {STAR}.map(b, [{', '.join(['a, b'] * 8)}]))",
+        f"{STAR}.map(a, ['a, a, a // {'a ' * 99}', a])",  # a text is no use of it
+    ],
+)
+def test_what_stays_in_bounds_is_not(source):
+    references.check(source, earlier=("fetch",))
+
+
 CONDITIONS = [
     ("true", True),
     ("steps.fetch.output.total > 2", True),
@@ -255,6 +301,13 @@ def test_references_in_params(params, sources, paths, known, resolved):
 def test_an_object_that_is_a_reference_and_something_else_is_refused(params):
     with pytest.raises(InvalidInput, match='an object with "\\$cel" has no other member'):
         references.expressions(params)
+
+
+@pytest.mark.parametrize("name", [{"$cel": "steps.fetch.output.name"}, ["a"], {"a": "b"}, 1, None])
+def test_a_credential_is_named_in_the_plan_itself(name):
+    with pytest.raises(InvalidInput, match='the credential of "\\$secret" is named in the plan'):
+        references.expressions({"headers": [{"a": {"$secret": name}}]})
+    assert references.expressions({"a": {"$secret": "payroll"}}) == []
 
 
 def test_what_cannot_be_resolved_names_the_expression():
