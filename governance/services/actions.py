@@ -14,6 +14,7 @@ from governance.domain.values import Json
 from governance.domain.words import Mode, Route
 from governance.models import Agent, Decision, Execution, Proposal, Run
 from governance.policy import plans
+from governance.policy.plans import Plan
 from governance.services import clearing, executions, proposals, workflows
 from governance.services.clearing import Catalogue, Clearing
 from governance.services.executions import Claim
@@ -56,9 +57,8 @@ def request(
     Raises InvalidInput for what is no plan at all, StaleState when the run is not running,
     NotAllowed, IdempotencyConflict.
     """
-    steps = plans.single(action_type, params)
-    plan = plans.parse(workflows.expanded(steps, workspace=run.workspace))
-    filing = Filing(plan, title, reasoning, idempotency_key=idempotency_key)
+    asked = plans.single(action_type, params)
+    filing = Filing(asked, title, reasoning, idempotency_key=idempotency_key)
     filing.check()
     proposals.require_agent(run.agent, run=run, by=by)
     with transaction.atomic():
@@ -69,12 +69,24 @@ def request(
         cleared_before = _cleared_before(filing, agent=agent, run=run)
         if cleared_before is not None:
             return cleared_before
+        plan, origins = proposals.written_out(filing, agent=agent)
         proposals.require_running(run)
         cleared = clearing.clear(plan, agent=agent, run=run)
         if cleared.route is Route.PROPOSAL:
-            return _waiting(_file(filing, cleared, agent=agent, run=run, by=by))
+            catalogue = clearing.look_up(plan, agent=agent)
+            proposal = proposals.file(
+                filing,
+                plan=plan,
+                origins=origins,
+                catalogue=catalogue,
+                cleared=cleared,
+                agent=agent,
+                run=run,
+                by=by,
+            )
+            return _waiting(proposal)
         if cleared.route is Route.EXECUTION:
-            return _execute(filing, cleared, agent=agent, run=run, by=by)
+            return _execute(filing, plan, cleared, agent=agent, run=run, by=by)
         decision = clearing.record(cleared, agent=agent, by=by, run=run)
     return Answer(cleared.route, cleared.deciding.verdict.reasons, decision)
 
@@ -88,18 +100,13 @@ def ask(
     a person who mistypes has asked nothing yet.
     """
     steps = plans.single(action_type, params)
-    plan = plans.parse(workflows.expanded(steps, workspace=agent.workspace))
+    plan = plans.parse(workflows.expanded(steps, workspace=agent.workspace).plan)
     with transaction.atomic():
         clearing.look_up(plan, agent=agent)
         answer = clearing.clear(plan, agent=agent, run=None).deciding
         if keep:
             gate.record(answer, agent=agent, by=by)
     return answer
-
-
-def _file(filing: Filing, cleared: Clearing, *, agent: Agent, run: Run, by: Actor) -> Proposal:
-    catalogue = clearing.look_up(filing.plan, agent=agent)
-    return proposals.file(filing, catalogue=catalogue, cleared=cleared, agent=agent, run=run, by=by)
 
 
 def _waiting(proposal: Proposal) -> Answer:
@@ -125,16 +132,18 @@ def _cleared_before(filing: Filing, *, agent: Agent, run: Run) -> Answer | None:
         tuple(decision.reasons) if decision else (),
         decision,
         execution=execution,
-        claim=Claim(execution, filing.plan) if held else None,
+        claim=Claim(execution, plans.parse_text(execution.plan)) if held else None,
     )
 
 
-def _execute(filing: Filing, cleared: Clearing, *, agent: Agent, run: Run, by: Actor) -> Answer:
+def _execute(
+    filing: Filing, plan: Plan, cleared: Clearing, *, agent: Agent, run: Run, by: Actor
+) -> Answer:
     """Open the execution; in agent mode, claim it for the agent at once."""
-    catalogue = clearing.look_up(filing.plan, agent=agent)
+    catalogue = clearing.look_up(plan, agent=agent)
     try:
         with transaction.atomic():
-            execution = _open(filing, cleared, catalogue, agent=agent, run=run, by=by)
+            execution = _open(filing, plan, cleared, catalogue, agent=agent, run=run, by=by)
     except IntegrityError:  # another process was faster under the same idempotency key
         before = _cleared_before(filing, agent=agent, run=run)
         if before is None:
@@ -149,16 +158,23 @@ def _execute(filing: Filing, cleared: Clearing, *, agent: Agent, run: Run, by: A
 
 
 def _open(
-    filing: Filing, cleared: Clearing, catalogue: Catalogue, *, agent: Agent, run: Run, by: Actor
+    filing: Filing,
+    plan: Plan,
+    cleared: Clearing,
+    catalogue: Catalogue,
+    *,
+    agent: Agent,
+    run: Run,
+    by: Actor,
 ) -> Execution:
     policy_number = cleared.policy.number or 0
     return executions.open_for(
-        filing.plan,
+        plan,
         catalogue=catalogue,
         agent=agent,
         run=run,
         proposal=None,
-        digest=proposals.seal(filing.plan, agent=agent, policy_number=policy_number),
+        digest=proposals.seal(plan, agent=agent, policy_number=policy_number),
         cleared_route=Route.EXECUTION,
         by=by,
         idempotency_key=filing.idempotency_key,

@@ -18,7 +18,7 @@ from governance.domain.errors import (
 )
 from governance.domain.roles import Right
 from governance.domain.states import ProposalState, RunState
-from governance.domain.values import Json, digest, require_text
+from governance.domain.values import Json, digest, require_storable, require_text
 from governance.domain.words import ProposalKind, Route
 from governance.gate import Answer
 from governance.models import Agent, Execution, Proposal, Run
@@ -33,9 +33,12 @@ START_ACTION = "run_start"
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """What an agent hands in. `reasoning` is its own claim, and shown as such."""
+    """What an agent hands in. `reasoning` is its own claim, and shown as such.
 
-    plan: Plan
+    `asked` is the plan as it was asked for, with workflows named rather than written out.
+    """
+
+    asked: Json
     title: str = ""
     reasoning: str = ""
     kind: str = ProposalKind.ACTION
@@ -45,6 +48,7 @@ class Filing:
         """Raise InvalidInput for what cannot be filed."""
         if self.kind not in ProposalKind.values:
             raise InvalidInput(f"There is no proposal kind {self.kind!r}.")
+        require_storable(self.asked, what="plan", max_bytes=plans.MAX_BYTES)
         require_text(self.title, what="title", max_length=200)
         require_text(self.reasoning, what="reasoning", max_length=10_000)
         if self.idempotency_key is not None:
@@ -53,10 +57,10 @@ class Filing:
             )
 
     def body_digest(self, run: Run | None) -> str:
-        """What must be the same for the same idempotency key."""
+        """What must be the same for the same idempotency key: what was asked, as it was asked."""
         return digest(
             {
-                "plan": self.plan.as_json(),
+                "plan": self.asked,
                 "title": self.title,
                 "reasoning": self.reasoning,
                 "kind": str(self.kind),
@@ -78,13 +82,13 @@ def propose(
 ) -> Proposal:
     """File a plan for people to decide, whether or not the gate would let it run unasked.
 
-    The same idempotency key with the same body returns the proposal it made before; with
-    another body it raises IdempotencyConflict. Raises InvalidInput and NotFound (nothing is
+    The same idempotency key with the same body returns the proposal it made before, even where a
+    workflow it names has a newer version by now; with another body it raises
+    IdempotencyConflict. Raises InvalidInput and NotFound (nothing is
     written), NotAllowed, StaleState (the run is not running), and GateRefused when the gate
     answers training or denied (the decisions are kept).
     """
-    plan = workflows.expanded(plan, workspace=agent.workspace)
-    filing = Filing(plans.parse(plan), title, reasoning, kind, idempotency_key)
+    filing = Filing(plan, title, reasoning, kind, idempotency_key)
     filing.check()
     require_agent(agent, run=run, by=by)
     with transaction.atomic():
@@ -92,11 +96,21 @@ def propose(
         found = earlier(filing, agent=agent, run=run)
         if found is not None:
             return found
+        parsed, origins = written_out(filing, agent=agent)
         require_running(run)
-        catalogue = clearing.look_up(filing.plan, agent=agent)
-        cleared = clearing.clear(filing.plan, agent=agent, run=run)
+        catalogue = clearing.look_up(parsed, agent=agent)
+        cleared = clearing.clear(parsed, agent=agent, run=run)
         if cleared.route.within(Route.PROPOSAL):
-            return file(filing, catalogue=catalogue, cleared=cleared, agent=agent, run=run, by=by)
+            return file(
+                filing,
+                plan=parsed,
+                origins=origins,
+                catalogue=catalogue,
+                cleared=cleared,
+                agent=agent,
+                run=run,
+                by=by,
+            )
         clearing.record(cleared, agent=agent, by=by, run=run)
     raise GateRefused(f"The gate answers {cleared.sentence}.")
 
@@ -109,21 +123,34 @@ def propose_start(*, run: Run, answer: Answer, by: Actor) -> Proposal:
     agent = run.agent
     plan = plans.parse(plans.single(START_ACTION, {"run": str(run.id)}))
     title = f"Start {agent.name}: {run.trigger.type}"[:200]
-    filing = Filing(plan, title=title, reasoning="")
     catalogue = clearing.look_up(plan, agent=agent, by_system=True)
     return file(
-        filing, catalogue=catalogue, cleared=Clearing((answer,)), agent=agent, run=run, by=by
+        Filing(plan.as_json(), title=title),
+        plan=plan,
+        catalogue=catalogue,
+        cleared=Clearing((answer,)),
+        agent=agent,
+        run=run,
+        by=by,
     )
+
+
+def written_out(filing: Filing, *, agent: Agent) -> tuple[Plan, tuple[dict[str, Json], ...]]:
+    """The plan that was asked for, with its workflows written out, and which they were."""
+    found = workflows.expanded(filing.asked, workspace=agent.workspace)
+    return plans.parse(found.plan), found.origins
 
 
 def file(
     filing: Filing,
     *,
+    plan: Plan,
     catalogue: Catalogue,
     cleared: Clearing,
     agent: Agent,
     run: Run | None,
     by: Actor,
+    origins: tuple[dict[str, Json], ...] = (),
 ) -> Proposal:
     """Write the proposal and the decisions that sent it here. Needs the caller's transaction.
 
@@ -136,11 +163,11 @@ def file(
         agent=agent,
         run=run,
         kind=filing.kind,
-        title=filing.title or _title(filing.plan, catalogue),
+        title=filing.title or _title(plan, catalogue),
         reasoning=filing.reasoning,
         route=cleared.route,
-        plan=filing.plan.text,
-        digest=seal(filing.plan, agent=agent, policy_number=cleared.policy.number or 0),
+        plan=plan.text,
+        digest=seal(plan, agent=agent, policy_number=cleared.policy.number or 0),
         fingerprint=agent.fingerprint,
         policy=cleared.policy,
         required_approvals=catalogue.required_approvals,
@@ -152,7 +179,14 @@ def file(
     try:
         with transaction.atomic():
             lifecycle.begin(
-                proposal, by=by, data={"digest": proposal.digest, "route": str(cleared.route)}
+                proposal,
+                by=by,
+                data={
+                    "digest": proposal.digest,
+                    "route": str(cleared.route),
+                    "titled": bool(filing.title) and by.kind is ActorKind.AGENT,
+                    "workflows": list(origins),
+                },
             )
     except IntegrityError:
         found = earlier(filing, agent=agent, run=run)

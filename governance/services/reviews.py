@@ -42,7 +42,7 @@ def approve(
     """
     require_text(comment, what="comment", max_length=MAX_COMMENT)
     if edited_plan is not None:
-        edited_plan = workflows.expanded(edited_plan, workspace=proposal.workspace)
+        edited_plan = workflows.expanded(edited_plan, workspace=proposal.workspace).plan
     edit = None if edited_plan is None else plans.parse(edited_plan)
     with transaction.atomic():
         row, user_id = _lock(proposal, digest=digest, by=by)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -32,6 +33,17 @@ class _Entry(BaseModel):
     title: str
     params_schema: dict[str, Json] = {"type": "object", "additionalProperties": False}
     plan: list[Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """A plan with its workflows written out, and which they were.
+
+    `origins`: `{"step", "workflow", "number", "steps"}` for each step that triggered one.
+    """
+
+    plan: Json
+    origins: tuple[dict[str, Json], ...] = ()
 
 
 def load(*, workspace: Workspace, entry: Json, by: Actor) -> Workflow:
@@ -95,18 +107,31 @@ def define(
     return workflow
 
 
-def expanded(plan: Json, *, workspace: Workspace) -> Json:
+def expanded(plan: Json, *, workspace: Workspace) -> Expanded:
     """The plan with the newest version of every workflow it triggers written out in its place.
 
     Raises NotFound for an unknown workflow, InvalidInput for params its schema refuses and for
     what a trigger's own condition and params may not name.
     """
-    if not isinstance(plan, list) or not any(_triggers(step) for step in plan):
-        return plan
+    if not isinstance(plan, list):
+        return Expanded(plan)
     written: list[Json] = []
+    origins = []
     for step in plan:
-        written += _expand(step, workspace, _ids(written)) if _triggers(step) else [step]
-    return written
+        if not _triggers(step):
+            written.append(step)
+            continue
+        workflow, inner = _expand(step, workspace, _ids(written))
+        written += inner
+        origins.append(
+            {
+                "step": step["id"],
+                "workflow": workflow.name,
+                "number": workflow.number,
+                "steps": [found["id"] for found in inner],
+            }
+        )
+    return Expanded(written, tuple(origins))
 
 
 def _ids(steps: list[Json]) -> tuple[str, ...]:
@@ -121,7 +146,7 @@ def _triggers(step: Json) -> bool:
 
 def _expand(
     step: dict[str, Any], workspace: Workspace, earlier: tuple[str, ...]
-) -> list[dict[str, Json]]:
+) -> tuple[Workflow, list[dict[str, Json]]]:
     outer = plans.parse_step(step)
     ActionType.objects.keyed(expansion.ACTION, workspace_id=workspace.id)
     name, given = outer.params.get("workflow"), outer.params.get("params", {})
@@ -138,9 +163,10 @@ def _expand(
     if wrong:
         raise InvalidInput(f"Step {outer.id}, workflow {name}: {'; '.join(wrong)}.")
     try:
-        return expansion.expand(outer.as_json(), json.loads(workflow.plan), earlier=earlier)
+        inner = expansion.expand(outer.as_json(), json.loads(workflow.plan), earlier=earlier)
     except InvalidInput as error:
         raise InvalidInput(f"Step {outer.id}, workflow {name}: {error}.") from error
+    return workflow, inner
 
 
 def _check_names(plan: plans.Plan, params_schema: dict[str, Json]) -> None:

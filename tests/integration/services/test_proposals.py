@@ -76,6 +76,8 @@ def test_propose_writes_the_proposal_its_decision_and_their_entries(run):
         "version": 1,
         "digest": proposal.digest,
         "route": "proposal",
+        "titled": False,
+        "workflows": [],
     }
     [decision] = Decision.objects.filter(proposal=proposal)
     assert (decision.step, decision.route, decision.run) == ("step1", "proposal", run)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from governance.domain.errors import InvalidInput, NotFound
+from governance.domain.errors import IdempotencyConflict, InvalidInput, NotFound
 from governance.models import Canvas, Decision, Execution, Workflow
 from governance.policy import plans
 from governance.services import action_types, actions, proposals, workflows
@@ -191,6 +191,43 @@ def test_what_is_filed_sealed_and_carried_out_is_the_whole_plan(house):
     assert note.content == {"markdown": f"See /canvases/{sheet.id}/"}
 
 
+def test_the_ledger_keeps_which_version_was_written_out(house):
+    define(house)
+    define(house)
+    with recorded() as entries:
+        proposal = ProposalFactory(run=house.run(), plan=[trigger(title="t", rows=[])])
+    [filed] = [found for found in entries if found.kind == "proposal.proposed"]
+    assert filed.subject_id == proposal.id
+    assert filed.data["data"]["workflows"] == [
+        {
+            "step": "weekly",
+            "workflow": "report",
+            "number": 2,
+            "steps": ["weekly_show", "weekly_note"],
+        }
+    ]
+
+
+def test_the_same_key_is_answered_alike_whatever_version_there_is_by_now(house):
+    """What was asked is compared, and not what it stood for."""
+    define(house)
+    run = house.run()
+    asked = {"agent": run.agent, "run": run, "plan": [trigger(title="t", rows=[])]}
+    first = proposals.propose(**asked, idempotency_key="k", by=run.agent.actor)
+    action = {"run": run, "action_type": "workflow_trigger", "by": run.agent.actor}
+    params = {"workflow": "report", "params": {"title": "t", "rows": []}}
+    begun = actions.request(**action, params=params, idempotency_key="k2")
+    define(house, plan=[SHOW], params_schema={**SCHEMA, "required": ["title", "rows", "more"]})
+    again = proposals.propose(**asked, idempotency_key="k", by=run.agent.actor)
+    assert (again.id, again.plan) == (first.id, first.plan)
+    assert actions.request(**action, params=params, idempotency_key="k2").execution == (
+        begun.execution
+    )
+    params = {**params, "params": {"title": "other", "rows": []}}
+    with refused(IdempotencyConflict, "'k2' was used for another"):
+        actions.request(**action, params=params, idempotency_key="k2")
+
+
 def test_the_newest_version_is_triggered_between_other_steps(house):
     define(house)
     define(house, plan=[SHOW])
@@ -201,7 +238,9 @@ def test_the_newest_version_is_triggered_between_other_steps(house):
         "id": "last",
         "params": {**first["params"], "markdown": {"$cel": "steps.weekly_show.output.path"}},
     }
-    plan = workflows.expanded([first, trigger(title="t", rows=[]), last], workspace=house.workspace)
+    plan = workflows.expanded(
+        [first, trigger(title="t", rows=[]), last], workspace=house.workspace
+    ).plan
     assert [found["id"] for found in plan] == ["first", "weekly_show", "last"]
     assert plans.parse(plan)
 
@@ -210,14 +249,14 @@ def test_a_param_can_be_what_an_earlier_step_gives(house):
     define(house)
     rows = {"$cel": "steps.ask.output.rows"}
     plan = [{**SHOW, "id": "ask"}, trigger(title="t", rows=rows)]
-    plan = workflows.expanded(plan, workspace=house.workspace)
+    plan = workflows.expanded(plan, workspace=house.workspace).plan
     assert plan[1]["params"]["sheet"]["rows"] == rows
 
 
 def test_a_trigger_cannot_take_away_the_condition_of_a_stored_step(house):
     define(house)
     outer = {**trigger(title="t", rows=[]), "when": "true || false"}
-    plan = workflows.expanded([outer], workspace=house.workspace)
+    plan = workflows.expanded([outer], workspace=house.workspace).plan
     assert plan[1]["when"] == "(true || false) && (steps.weekly_show.output.kind == 'sheet')"
 
 
@@ -232,7 +271,7 @@ def test_steps_before_a_trigger_that_are_none_are_refused_with_the_plan(house):
 
 def test_a_plan_without_a_trigger_is_left_as_it_is(house):
     for plan in (PLAN, [], None, {"id": "x"}, [5], "text"):
-        assert workflows.expanded(plan, workspace=house.workspace) is plan
+        assert workflows.expanded(plan, workspace=house.workspace).plan == plan
 
 
 def test_one_action_can_be_a_workflow_and_each_step_meets_the_gate(house):
@@ -288,8 +327,8 @@ REFUSED = [
         InvalidInput,
         "`steps.weekly_show.state == 'x'` does not compile",
     ),
-    (trigger("re\x00port"), InvalidInput, "Step weekly: a workflow's name is a-z"),
-    (trigger("re\ud800port"), InvalidInput, "Step weekly: a workflow's name is a-z"),
+    (trigger("re\x00port"), InvalidInput, "The plan holds the character U+0000"),
+    (trigger("re\ud800port"), InvalidInput, "The plan has no canonical JSON form"),
     (trigger("report\n"), InvalidInput, "Step weekly: a workflow's name is a-z"),
     (trigger("r" * 61), InvalidInput, "Step weekly: a workflow's name is a-z"),
     (trigger(""), InvalidInput, "Step weekly: a workflow's name is a-z"),
