@@ -14,10 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from governance.admin import filings
 from governance.admin.base import workspaces_of
 from governance.admin.decisions import question_of
 from governance.admin.facts import Table, ago, anchor, badge, bullets, draw, link, page_of
-from governance.admin.steps import keys_of
+from governance.admin.steps import catalogue, keys_of
 from governance.domain.states import AgentState, ExecutionState, WorkspaceState
 from governance.domain.words import Maturity
 from governance.models import (
@@ -212,12 +213,20 @@ def _numbers(mine: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _waiting(mine: dict[str, Any]) -> Table:
-    found = _pending(mine).select_related("agent")[:SHOWN]
+    found = list(_pending(mine).select_related("agent")[:SHOWN])
+    keys = {key for each in found for key in keys_of(each.plan_in_force)}
+    types = catalogue((each.workspace_id for each in found), keys)
+    lines = filings.lines(found, {(one.workspace_id, one.key): one for one in types})
     return Table(
         "Waiting for a decision",
         ("Proposal", "Agent", "Waiting since", "Expires"),
         [
-            (link(each), draw(each.agent.name), ago(each.created_at), draw(each.expires_at))
+            (
+                filings.linked(each, lines[each.pk]),
+                draw(each.agent.name),
+                ago(each.created_at),
+                draw(each.expires_at),
+            )
             for each in found
         ],
         empty="Nothing waits for a decision.",

@@ -10,7 +10,7 @@ from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from governance.admin import frame, proposal_queue, steps
+from governance.admin import filings, frame, proposal_queue, steps
 from governance.admin.base import ledger_url
 from governance.admin.facts import badge
 from governance.admin.proposal_standing import changes_in, is_overdue, is_waiting, standing
@@ -137,6 +137,7 @@ def page(
     reviews = list(row.reviews.select_related("reviewer"))
     changes = list(changes_in(row, plan, types))
     heading = steps.heading(plan, types)
+    how = filings.filed([row.pk]).get(row.pk, filings.Filed())
     context = {
         "row": row,
         "heading": heading,
@@ -151,9 +152,10 @@ def page(
         "masked": _carried(row) != plan.text,
         "changes": changes,
         "edit": frame.shown_difference(row.edit),
+        "workflows": filings.origins(admin, row, how),
         "seen_plan": _carried(row),
         "claim": {
-            "title": visible(clean_text(row.title)),
+            "title": visible(clean_text(row.title)) if how.titled else "",
             "reasoning": visible(clean_text(row.reasoning)),
         },
         "place": proposal_queue.place(request, row),

@@ -15,9 +15,10 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 
-from governance.admin import proposal_page, proposal_queue, steps
+from governance.admin import filings, proposal_page, proposal_queue, steps
 from governance.admin.base import RecordAdmin
 from governance.admin.facts import badge
+from governance.admin.filings import Line
 from governance.admin.filters import AgentFilter, WorkspaceFilter
 from governance.admin.paging import KeysetChangeList
 from governance.admin.proposal_edit import EditView
@@ -82,9 +83,10 @@ class InboxList(KeysetChangeList):
             (row.workspace_id for row in rows), (key for some in keys.values() for key in some)
         )
         types = {(one.workspace_id, one.key): one for one in found}
+        lines = filings.lines(rows, types)
         for row in rows:
             own = [(key, types.get((row.workspace_id, key))) for key in keys[row.pk]]
-            row.shown = _line(request, row, own)
+            row.shown = _line(request, row, own, lines[row.pk])
         self.result_list = rows
 
 
@@ -160,7 +162,7 @@ class ProposalAdmin(RecordAdmin):
 
     @admin.display(description="What the agent asks for")
     def what(self, row: Any) -> SafeString:
-        """The agent's title, and below it what the catalogue says."""
+        """The agent's title, the plan in few words, and what the catalogue says."""
         return _cell("what", row)
 
     @admin.display(description="Agent")
@@ -205,7 +207,10 @@ def _cell(name: str, row: Any) -> SafeString:
 
 
 def _line(
-    request: HttpRequest, row: Any, types: list[tuple[str, ActionType | None]]
+    request: HttpRequest,
+    row: Any,
+    types: list[tuple[str, ActionType | None]],
+    line: Line,
 ) -> dict[str, Any]:
     """What the cells of one line draw."""
     deciding = next((one for one in row.decisions.all() if one.route == row.route), None)
@@ -213,7 +218,7 @@ def _line(
     mine = verdict_of(request, row, reviews)
     return {
         "row": row,
-        "title": visible(row.title),
+        "line": line,
         "agent": visible(row.agent.name),
         "types": [
             (visible(key), steps.grave_badges(found) if found else ()) for key, found in types

@@ -106,10 +106,25 @@ def shown(plan: Plan, types: Catalogue) -> list[ShownStep]:
 
 def words(plan: Plan, types: Catalogue) -> list[SafeString]:
     """The plan in words, a sentence a step, with what looks like a secret masked."""
+    return _drawn(wording.sentences(_masked(plan), _titles(types)))
+
+
+def brief(plan: Plan, types: Catalogue) -> list[SafeString]:
+    """The plan in few words, for a line of a list."""
+    return _drawn(wording.brief(_masked(plan), _titles(types)))
+
+
+def _masked(plan: Plan) -> Plan:
     masked = tuple(replace(step, params=clean(step.params)) for step in plan.steps)
-    titles = {key: found.title for key, found in types.items()}
-    found = wording.sentences(Plan(masked, plan.text), titles)
-    return [_sentence(clean_text(sentence)) for sentence in found]
+    return Plan(masked, plan.text)
+
+
+def _titles(types: Catalogue) -> dict[str, str]:
+    return {key: found.title for key, found in types.items()}
+
+
+def _drawn(sentences: Iterable[str]) -> list[SafeString]:
+    return [_sentence(clean_text(sentence)) for sentence in sentences]
 
 
 def _sentence(text: str) -> SafeString:

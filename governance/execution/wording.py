@@ -6,6 +6,7 @@ no text of its own can pass for a sentence of ours.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 
@@ -18,6 +19,15 @@ from governance.policy.plans import Plan, Step
 LONGEST = 200
 """Characters of one text inside a sentence."""
 
+BRIEF = 160
+"""Characters of a sentence in a list, about; what is left out is counted or shown as dots."""
+
+SHORT = 40
+"""Characters of a param's value in a list."""
+
+BRIEF_STEPS = 2
+"""Steps of a plan that a list names."""
+
 _STANDS_FOR = {references.KEY: "", expansion.KEY: "$param ", references.CREDENTIAL: "$secret "}
 _CLOSING = str.maketrans({"“": '"', "”": '"', "`": "'"})
 _ONE_WORD = re.compile(r"[!#-&(-_a-~]+")
@@ -26,6 +36,16 @@ _ONE_WORD = re.compile(r"[!#-&(-_a-~]+")
 def sentences(plan: Plan, titles: Mapping[str, str]) -> list[str]:
     """One sentence a step, in order. `titles`: by action-type key, where no handler has words."""
     return [_sentence(step, titles) for step in plan.steps]
+
+
+def brief(plan: Plan, titles: Mapping[str, str]) -> list[str]:
+    """The first steps in few words, so that two plans of one kind can be told apart in a list.
+
+    Where no handler has words for a step, its params stand for them.
+    """
+    found = [_brief(step, titles) for step in plan.steps[:BRIEF_STEPS]]
+    more = len(plan.steps) - BRIEF_STEPS
+    return [*found, f"And {more} more step{'s' if more > 1 else ''}."] if more > 0 else found
 
 
 def value(found: Json) -> str:
@@ -64,6 +84,29 @@ def _sentence(step: Step, titles: Mapping[str, str]) -> str:
     if step.when is None:
         return f"{words[:1].upper()}{words[1:]}."
     return f"If {code(step.when)}: {words[:1].lower()}{words[1:]}."
+
+
+def _brief(step: Step, titles: Mapping[str, str]) -> str:
+    if _phrase(step):
+        sentence = _sentence(step, titles)
+        return sentence if len(sentence) <= BRIEF else f"{sentence[: BRIEF - 1]}…"
+    title = _printable(titles.get(step.action_type, step.action_type))
+    given = [f"{code(name)} {_short_value(found)}" for name, found in step.params.items()]
+    shown: list[str] = []
+    while given and sum(map(len, [*shown, given[0]])) <= BRIEF:
+        shown.append(given.pop(0))
+    if given:
+        shown.append(f"{len(given)} more param{'s' if len(given) > 1 else ''}")
+    return f"{title}: {', '.join(shown)}." if shown else f"{title}."
+
+
+def _short_value(found: Json) -> str:
+    """Some forty characters of a value; lists and objects as JSON."""
+    if isinstance(found, dict) and len(found) == 1 and found.keys() & _STANDS_FOR.keys():
+        return value(found)
+    text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+    cut = text if len(text) <= SHORT else f"{text[: SHORT - 1]}…"
+    return value(cut) if isinstance(found, str) else _line(cut)
 
 
 def _phrase(step: Step) -> str:

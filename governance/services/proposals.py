@@ -84,9 +84,9 @@ def propose(
 
     The same idempotency key with the same body returns the proposal it made before, even where a
     workflow it names has a newer version by now; with another body it raises
-    IdempotencyConflict. Raises InvalidInput and NotFound (nothing is
-    written), NotAllowed, StaleState (the run is not running), and GateRefused when the gate
-    answers training or denied (the decisions are kept).
+    IdempotencyConflict. Raises InvalidInput and NotFound (nothing is written), NotAllowed,
+    StaleState (the run is not running), and GateRefused when the gate answers training or denied
+    (the decisions are kept).
     """
     filing = Filing(plan, title, reasoning, kind, idempotency_key)
     filing.check()

@@ -123,7 +123,8 @@ def test_what_ran_out_does_not_wait(house, time_machine):
 
 
 def test_the_front_page(house):
-    house.proposal(title="Refund Ms Ada")
+    house.action_type("refund", title="Refund")
+    house.proposal(title="Refund Ms Ada", action_type="refund", params={"payment": "p1"})
     run = house.run("supervised")
     in_doubt(house.proposal(title="Sent"))
     ExecutionFactory(proposal=house.proposal(title="Soon"))
@@ -134,7 +135,8 @@ def test_the_front_page(house):
     assert "1 Proposals waiting" in text
     assert "1 Executions in doubt" in text
     assert "1 Executions ready" in text
-    assert "Waiting for a decision Proposal Agent Waiting since Expires Refund Ms Ada" in text
+    assert "Waiting for a decision Proposal Agent Waiting since Expires “Refund Ms Ada”" in text
+    assert "“Refund Ms Ada” Refund: payment “p1”." in text
     assert (
         "Agents by maturity Maturity Active Paused Retired Autonomous – 1 – Supervised 1 – – "
         "Intern 3 – – Student – – 1"

@@ -67,6 +67,20 @@ def test_the_inbox_holds_no_row_of_another_workspace(client, house):
         assert "a secret of others" not in text(client.get(address))
 
 
+def test_two_of_a_kind_without_a_title_can_be_told_apart_and_nothing_secret_is_told(client, house):
+    refund_type(house)
+    for payment in ("pay_1", "password=hunter2"):
+        refund(house, title="", params={"payment": payment, "amount": 5})
+
+    shown = text(login(client, house.reviewer).get(INBOX))
+
+    assert shown.count(">Refund a payment</a>") == 2  # our words, and in no quotes
+    amount, payment = (f'<code class="ag-code">{n}</code>' for n in ("amount", "payment"))
+    assert f"Refund a payment: {amount} 5, {payment} “pay_1”." in shown
+    assert "“password=[redacted]" in shown
+    assert "hunter2" not in shown
+
+
 def test_the_inbox_can_be_searched_by_what_is_in_a_plan(client, house):
     refund_type(house)
     refund(house, title="one", params={"payment": "pay_777", "amount": 1})

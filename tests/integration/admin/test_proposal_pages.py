@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 import pytest
 import time_machine
 from django.test import Client
+from django.urls import reverse
 
 from governance.domain.roles import Role
 from governance.models import Proposal
@@ -15,6 +17,7 @@ from tests.factories import (
     MembershipFactory,
     ReviewFactory,
     UserFactory,
+    WorkflowFactory,
     approved,
     by,
     cancelled,
@@ -342,3 +345,25 @@ def test_a_person_in_two_workspaces_sees_both_and_decides_where_they_may(client,
     assert buttons(client.get(page(theirs))) == []
     assert client.post(page(theirs, "approve"), seen(theirs)).status_code == 403
     assert by(house.reviewer).label == house.reviewer.get_username()
+
+
+def test_what_we_called_it_is_not_what_the_agent_says(client, house):
+    refund_type(house)
+    own, ours = refund(house, title="For the lamp"), refund(house, title="")
+    login(client, house.reviewer)
+    words = re.compile(r'<dt>Title</dt>\s*<dd class="exact-text">(.*?)</dd>')
+    assert words.findall(text(client.get(page(own)))) == ["For the lamp"]
+    assert words.findall(text(client.get(page(ours)))) == ["It gave none."]
+
+
+def test_the_workflow_a_plan_came_from_is_named_with_its_version(client, house):
+    WorkflowFactory(workspace=house.workspace, name="report")
+    version = WorkflowFactory(workspace=house.workspace, name="report")
+    params = {"workflow": "report", "params": {"title": "t"}}
+    plan = [{"id": "weekly", "action_type": "workflow_trigger", "params": params}]
+    proposal = house.proposal(plan=plan)
+    WorkflowFactory(workspace=house.workspace, name="report")
+    shown = text(login(client, house.reviewer).get(page(proposal)))
+    address = reverse("admin:governance_workflow_change", args=[version.pk])
+    assert f'<a class="ag-link" href="{address}">report version 2</a>: as its step' in shown
+    assert '<code class="ag-code">weekly</code> stands <code class="ag-code">weekly_show<' in shown

@@ -90,6 +90,36 @@ def test_a_step_in_words(action_type, params, sentence):
     assert says(action_type, params) == [sentence]
 
 
+def brief(*steps):
+    return wording.brief(plans.parse(list(steps)), {"own": "File a ticket"})
+
+
+def test_in_a_list_the_params_stand_for_a_step_without_words():
+    step = {"id": "a", "action_type": "own"}
+    ref = {"$cel": "steps.a.output"}
+    found = brief(
+        {**step, "params": {"to": "x”. `y`", "n": 1, "deep": {"a": [True, None]}}},
+        {**step, "id": "b", "params": {"ref": ref, "long": "w" * 99}},
+        {**step, "id": "c", "params": {}},
+    )
+    assert found == [
+        'File a ticket: `deep` {"a": [true, null]}, `n` 1, `to` “x". \'y\'”.',
+        f"File a ticket: `long` “{'w' * 39}…”, `ref` `steps.a.output`.",
+        "And 1 more step.",
+    ]
+
+
+def test_in_a_list_sentences_and_params_are_cut_short():
+    many = {f"p{n}": "v" * 30 for n in range(9)}
+    [own] = brief({"id": "a", "action_type": "own", "params": many})
+    assert own.endswith(", 5 more params.")
+    assert len(own) < wording.BRIEF + 40
+    note = {"kind": "markdown", "title": "t" * 190, "markdown": "x"}
+    [sentence] = brief({"id": "a", "action_type": "canvas_present", "params": note})
+    assert len(sentence) == wording.BRIEF
+    assert sentence.endswith("…")
+
+
 def test_every_built_in_handler_has_words():
     built_in = [
         spec for spec in registry.known() if "governance.handlers" in spec.handler.__module__
