@@ -58,6 +58,20 @@ class RunState(TextChoices):
     FAILED = "failed", "Failed"
     ABANDONED = "abandoned", "Abandoned"
 
+    @property
+    def standing(self) -> str:
+        """What goes behind "the run" in a sentence."""
+        return _RUN_STANDING[self]
+
+
+_RUN_STANDING = {
+    RunState.QUEUED: "has not begun",
+    RunState.RUNNING: "is running",
+    RunState.SUCCEEDED: "has succeeded",
+    RunState.FAILED: "has failed",
+    RunState.ABANDONED: "was abandoned",
+}
+
 
 class ProposalState(TextChoices):
     """What became of a plan that waits for people."""

@@ -133,7 +133,8 @@ def _run_is_over(work: Work) -> str:
     state = states.first()
     if state not in {RunState.FAILED, RunState.ABANDONED}:
         return ""
-    return f"The run has {state}; nothing is carried out in it any more. Nothing was sent."
+    standing = RunState(state).standing
+    return f"The run {standing}; nothing is carried out in it any more. Nothing was sent."
 
 
 def _refused_by_gate(work: Work, row: ExecutionStep, step: Step) -> str:

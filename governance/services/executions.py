@@ -122,7 +122,8 @@ def claim(*, execution: Execution, digest: str, by: Actor) -> Claim:
         if row.workspace.state != WorkspaceState.ACTIVE:
             raise StaleState("The workspace is halted; what was cleared waits until it resumes.")
         if row.run is not None and row.run.state != RunState.RUNNING:
-            raise StaleState(f"The run has {row.run.state}; nothing is carried out in it any more.")
+            standing = RunState(row.run.state).standing
+            raise StaleState(f"The run {standing}; nothing is carried out in it any more.")
         if row.digest != digest:
             raise PlanChanged(
                 "The digest is not that of the approved plan, which may have been edited: read "

@@ -31,6 +31,24 @@ START_ACTION = "run_start"
 """The system's own action type: lets a queued run begin."""
 
 
+_OUTCOMES = {
+    ProposalState.PROPOSED: "waits for a decision",
+    ProposalState.APPROVED: "is already approved{who}; nothing was changed",
+    ProposalState.REJECTED: "is already rejected{who}; nothing was changed",
+    ProposalState.CANCELLED: "has been cancelled; nothing was changed",
+    ProposalState.EXPIRED: "has expired, for nobody decided in time; nothing was changed",
+    ProposalState.EXECUTED: "was approved{who}, and has been carried out; nothing more was done",
+    ProposalState.FAILED: (
+        "was approved{who}, and carrying it out has failed: its execution says why; nothing more "
+        "was done"
+    ),
+    ProposalState.IN_DOUBT: (
+        "was approved{who}, and something was sent of which nobody knows yet whether it took "
+        "effect; nothing more was done"
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Filing:
     """What an agent hands in. `reasoning` is its own claim, and shown as such.
@@ -267,6 +285,12 @@ def close(
     lifecycle.move(proposal, to=to, by=by, fields=fields, data={"reason": reason})
     if proposal.run is not None and proposal.run.state == RunState.QUEUED:
         runs.abandon_queued(run=proposal.run, by=by, note=f"The proposal to start it was {to}.")
+
+
+def outcome(proposal: Proposal) -> str:
+    """What became of a proposal that waits no longer, for whoever comes too late to decide it."""
+    who = f" by {proposal.decided_by.get_username()}" if proposal.decided_by else ""
+    return f"This proposal {_OUTCOMES[ProposalState(proposal.state)].format(who=who)}."
 
 
 def seal(plan: Plan, *, agent: Agent, policy_number: int) -> str:

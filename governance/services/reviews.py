@@ -106,8 +106,7 @@ def _lock(
     )
     row = Proposal.objects.locked(proposal.pk)
     if row.state != ProposalState.PROPOSED:
-        who = f" by {row.decided_by.get_username()}" if row.decided_by else ""
-        raise AlreadyDecided(f"This proposal is already {row.state}{who}; nothing was changed.")
+        raise AlreadyDecided(proposals.outcome(row))
     if row.expires_at <= timezone.now():
         raise AlreadyDecided("This proposal has expired; the agent has to propose it again.")
     if row.digest != digest:
@@ -133,7 +132,8 @@ def _require_run(row: Proposal, catalogue: Catalogue) -> None:
     if row.run is None or row.run.finished_at is None:
         return
     if row.run.state != RunState.SUCCEEDED or catalogue.mode is Mode.AGENT:
-        raise PlanChanged(f"The run has {row.run.state} meanwhile; reject or cancel this.")
+        standing = RunState(row.run.state).standing
+        raise PlanChanged(f"The run {standing} meanwhile; reject or cancel this.")
 
 
 def _is_intact(row: Proposal) -> bool:

@@ -418,7 +418,7 @@ def test_what_was_sent_before_and_fails_now_may_have_taken_effect(
 ENDED_RUNS = [
     ("succeeded", "done", ""),
     ("failed", "failed", "The run has failed; nothing is carried out in it any more."),
-    ("abandoned", "failed", "The run has abandoned; nothing is carried out in it any more."),
+    ("abandoned", "failed", "The run was abandoned; nothing is carried out in it any more."),
 ]
 
 

@@ -164,13 +164,13 @@ def test_a_verdict_binds_to_the_digest_that_was_seen(house, proposal, verb, dige
 
 
 DECIDED = [
-    (approved, "already approved by"),
-    (rejected, "already rejected by"),
-    (cancelled, "already cancelled;"),
-    (expired, "already expired;"),
-    (executed, "already executed by"),
-    (failed, "already failed by"),
-    (in_doubt, "already in_doubt by"),
+    (approved, "is already approved by {who}; nothing was changed"),
+    (rejected, "is already rejected by {who}; nothing was changed"),
+    (cancelled, "has been cancelled; nothing was changed"),
+    (expired, "has expired, for nobody decided in time; nothing was changed"),
+    (executed, "was approved by {who}, and has been carried out; nothing more was done"),
+    (failed, "was approved by {who}, and carrying it out has failed: its execution says why"),
+    (in_doubt, "was approved by {who}, and something was sent of which nobody knows yet"),
 ]
 
 
@@ -178,9 +178,10 @@ DECIDED = [
 @pytest.mark.parametrize(("move", "says"), DECIDED)
 def test_what_is_decided_is_decided(house, proposal, verb, move, says):
     """The caller's copy of the row still says that it waits."""
-    move(Proposal.objects.get(pk=proposal.pk))
+    decided_by = move(Proposal.objects.get(pk=proposal.pk)).decided_by
     other = reviewer(house)
-    with refused(AlreadyDecided, f"This proposal is {says}.*nothing was changed"):
+    says = says.format(who=decided_by.username if decided_by else "")
+    with refused(AlreadyDecided, f"This proposal {says}"):
         verb(house, proposal, by=other)
 
 
@@ -273,7 +274,8 @@ def test_what_a_run_left_for_people(house, outcome, action_type, still):
         [execution] = run_worker()
         assert (execution.state, execution.proposal.state) == ("done", "executed")
         return
-    with refused(PlanChanged, f"The run has {outcome} meanwhile; reject or cancel this"):
+    standing = "was abandoned" if outcome == "abandoned" else f"has {outcome}"
+    with refused(PlanChanged, f"The run {standing} meanwhile; reject or cancel this"):
         approve(house, proposal)
     reject(house, proposal)
     assert Proposal.objects.get(pk=proposal.pk).state == "rejected"
