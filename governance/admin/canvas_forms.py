@@ -117,7 +117,8 @@ def shown(request: HttpRequest, row: Canvas, sent: Sent) -> dict[str, Any]:
         "unsaved": _unsaved(fields, sent) if sent.refused else [],
         "answer": answer,
         "given": _given(fields, answer) if answer else [],
-        "answerable": may_answer and answer is None,
+        "answerable": may_answer and answer is None and forms.is_wanted(row),
+        "wanted": forms.is_wanted(row),
         "longest": MAX_TEXT,
         "waiting": list(Execution.objects.waiting_for(row.pk).order_by("created_at")[:10]),
     }

@@ -22,6 +22,7 @@ from governance.admin.filters import AgentFilter, WorkspaceFilter
 from governance.admin.rendering import charts, markdown
 from governance.admin.rendering.visible import revealed, visible, visible_json
 from governance.domain.errors import InvalidInput
+from governance.domain.states import ExecutionState
 from governance.domain.values import Json
 from governance.domain.words import CanvasKind
 from governance.models import Canvas
@@ -117,7 +118,11 @@ class CanvasAdmin(RecordAdmin):
         if row.kind != CanvasKind.FORM:
             return NOTHING
         there = getattr(row, "answer", None) is not None
-        return frame.tag("answered", "good") if there else frame.tag("none yet", "warn")
+        if there:
+            return frame.tag("answered", "good")
+        if row.step.execution.state == ExecutionState.CANCELLED:
+            return frame.tag("none, cancelled", "plain")
+        return frame.tag("none yet", "warn")
 
     @admin.display(description="Presented")
     def presented(self, row: Any) -> SafeString:

@@ -69,7 +69,8 @@ def sentence(row: Execution) -> str:
 
 def is_put_off(row: Execution) -> bool:
     """Whether it waits for a time that has not come yet."""
-    return bool(row.not_before and row.not_before > timezone.now())
+    waits = row.state == ExecutionState.READY and row.not_before is not None
+    return waits and row.not_before > timezone.now()
 
 
 def awaited(admin: ModelAdmin[Any], row: Execution) -> SafeString:

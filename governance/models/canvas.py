@@ -5,18 +5,24 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from governance.domain.states import ExecutionState
 from governance.domain.words import CanvasKind
 from governance.models.agent import Agent
 from governance.models.base import Record, RecordQuerySet, one_of
-from governance.models.execution import ExecutionStep
+from governance.models.execution import Execution, ExecutionStep
 
 
 class CanvasQuerySet(RecordQuerySet["Canvas"]):
     """Reads."""
 
     def forms(self, *, answered: bool) -> CanvasQuerySet:
-        """The forms that a person has answered, or those that nobody has."""
-        return self.filter(kind=CanvasKind.FORM, answer__isnull=not answered)
+        """The forms that a person has answered, or those that nobody has and somebody still may."""
+        found = self.filter(kind=CanvasKind.FORM, answer__isnull=not answered)
+        waited_for = Execution.objects.filter(
+            state=ExecutionState.READY, waiting_for=models.OuterRef("pk")
+        )
+        cancelled = models.Q(step__execution__state=ExecutionState.CANCELLED)
+        return found if answered else found.exclude(cancelled & ~models.Exists(waited_for))
 
 
 class Canvas(Record):

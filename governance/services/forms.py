@@ -8,10 +8,11 @@ from governance import ledger
 from governance.domain.actors import Actor
 from governance.domain.errors import InvalidInput, StaleState
 from governance.domain.roles import Right
+from governance.domain.states import ExecutionState
 from governance.domain.values import Json, digest, require_storable
 from governance.domain.words import CanvasKind
 from governance.execution import delivery
-from governance.models import Canvas, FormAnswer
+from governance.models import Canvas, Execution, FormAnswer
 from governance.policy import forms
 from governance.policy.redaction import clean
 from governance.services import memberships
@@ -26,7 +27,7 @@ def answer(*, canvas: Canvas, answers: Json, by: Actor) -> FormAnswer:
     looks like a secret in them is masked, as in everything that is stored.
 
     Raises InvalidInput naming the fields (nothing is written), StaleState when somebody answered
-    before, NotAllowed.
+    before or its plan was cancelled, NotAllowed.
     """
     if not isinstance(answers, dict):
         raise InvalidInput("The answers must be a JSON object, with a member for each field.")
@@ -37,6 +38,7 @@ def answer(*, canvas: Canvas, answers: Json, by: Actor) -> FormAnswer:
         )
         row = Canvas.objects.locked(canvas.pk)  # one person at a time, and no worker in between
         _require_unanswered(row)
+        _require_wanted(row)
         given = clean(forms.complete(fields_of(row), answers))
         found = FormAnswer.objects.create(
             workspace_id=row.workspace_id, canvas=row, answers=given, answered_by_id=user_id
@@ -58,6 +60,20 @@ def fields_of(canvas: Canvas) -> tuple[forms.FormField, ...]:
         raise InvalidInput(f"This canvas is a {canvas.kind}, and no form.")
     content = canvas.content if isinstance(canvas.content, dict) else {}
     return forms.read(content.get(CanvasKind.FORM))
+
+
+def is_wanted(canvas: Canvas) -> bool:
+    """Whether an answer may still be given: not once the plan that asked was cancelled.
+
+    Unless another plan of the agent's waits for it.
+    """
+    cancelled = canvas.step.execution.state == ExecutionState.CANCELLED
+    return not cancelled or Execution.objects.waiting_for(canvas.pk).exists()
+
+
+def _require_wanted(canvas: Canvas) -> None:
+    if not is_wanted(canvas):
+        raise StaleState("The plan that asked this was cancelled; no answer is wanted any more.")
 
 
 def _require_unanswered(canvas: Canvas) -> None:

@@ -299,6 +299,11 @@ def test_a_retry_says_how_many_attempts_and_when_the_next_is(client, house, regi
     assert "What failed will be tried again." in shown
     assert f"{row.not_before:%Y-%m-%d %H:%M:%S} UTC" in shown[shown.index("Next attempt</dt>") :]
     assert "1 so far, of at most 3" in shown
+
+    cancelled(proposal)
+    shown = text(client.get(at(proposal.execution)))
+    assert "What failed will be tried again." not in shown
+    assert "Next attempt" not in shown
     assert "The handler of stumble raised RuntimeError" in shown
 
 

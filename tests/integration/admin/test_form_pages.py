@@ -15,6 +15,7 @@ from tests.factories import (
     ProposalFactory,
     UserFactory,
     approved,
+    cancelled,
     run_worker,
 )
 from tests.integration.admin.browsing import inputs, login, snapshot
@@ -351,6 +352,39 @@ def test_a_plan_waits_a_person_answers_on_the_page_and_the_worker_carries_on(cli
     front = said(client.get("/admin/"))
     assert "0 Forms to answer" in front
     assert "A plan waits until" not in front
+
+
+def test_a_plan_that_was_cancelled_asks_nothing_any_more(client, house):
+    proposal = approved(ProposalFactory(run=house.run(), plan=[ASK, WAIT]))
+    run_worker()
+    form = Canvas.objects.get()
+    cancelled(proposal)
+
+    shown = said(login(client, house.reviewer).get(page(form)))
+    assert "The plan that asked this was cancelled; no answer is wanted any more." in shown
+    assert "Send the answer" not in shown
+    assert "0 Forms to answer" in said(client.get("/admin/"))
+    listed = said(client.get("/admin/governance/canvas/"))
+    assert "none, cancelled" in listed
+    response = send(client, form, **TYPED)
+    assert response.status_code == 409
+    assert not FormAnswer.objects.exists()
+
+
+def test_a_form_that_another_plan_waits_for_still_asks(client, house):
+    run = house.run()
+    first = approved(ProposalFactory(run=run, plan=[ASK, WAIT]))
+    run_worker()
+    form = Canvas.objects.get()
+    again = {**WAIT, "params": {"canvas": str(form.pk), "wait_minutes": 120}}
+    second = approved(ProposalFactory(run=run, plan=[again])).execution
+    run_worker()
+    cancelled(first)
+    assert "1 Forms to answer" in said(login(client, house.reviewer).get("/admin/"))
+    send(client, form, **TYPED)
+    run_worker()
+    second.refresh_from_db()
+    assert second.state == "done"
 
 
 def test_what_another_workspace_asks_is_not_on_the_front_page(client, house):
