@@ -74,7 +74,7 @@ def carry_out(work: Work, row: ExecutionStep, step: Step, outputs: references.Ou
         params = references.resolve(step.params, outputs) if wanted else {}
         require_storable(params, what="resolved params", max_bytes=plans.MAX_BYTES)
     except InvalidInput as error:
-        _stop(work, row, f"{error}. Nothing was sent.")
+        _stop(work, row, f"{error}.")
         return
     if not wanted:
         _settle(work, row, Outcome(StepState.SKIPPED, error=f"`{step.when}` was false."))
@@ -120,7 +120,7 @@ def _without_handler(step: Step) -> str:
     try:
         registry.find(step.action_type)
     except NotFound as error:
-        return f"{error} Nothing was sent."
+        return str(error)
     return ""
 
 
@@ -133,8 +133,7 @@ def _run_is_over(work: Work) -> str:
     state = states.first()
     if state not in {RunState.FAILED, RunState.ABANDONED}:
         return ""
-    standing = RunState(state).standing
-    return f"The run {standing}; nothing is carried out in it any more. Nothing was sent."
+    return f"The run {RunState(state).standing}; nothing is carried out in it any more."
 
 
 def _refused_by_gate(work: Work, row: ExecutionStep, step: Step) -> str:
@@ -155,8 +154,7 @@ def _refused_by_gate(work: Work, row: ExecutionStep, step: Step) -> str:
             answer, agent=execution.agent, by=work.by, run=execution.run, execution=execution
         )
     reasons = "; ".join(answer.verdict.reasons)
-    sent = "It had been sent before" if row.state == StepState.SENT else "Nothing was sent"
-    return f"The gate now answers {answer.route.value}: {reasons}. {sent}."
+    return f"The gate now answers {answer.route.value}: {reasons}."
 
 
 def _run_local(work: Work, row: ExecutionStep, step: Step) -> None:
@@ -247,8 +245,11 @@ def _call(execution: Execution, row: ExecutionStep, step: Step) -> dict[str, Jso
 
 def _stop(work: Work, row: ExecutionStep, why: str) -> None:
     """End a step that must not be sent; one that was sent before is in doubt."""
-    state = StepState.IN_DOUBT if row.state == StepState.SENT else StepState.FAILED
-    _settle(work, row, Outcome(state, error=why))
+    if row.state == StepState.SENT:
+        outcome = Outcome(StepState.IN_DOUBT, error=f"{why} It had been sent before.")
+    else:
+        outcome = Outcome(StepState.FAILED, error=f"{why} Nothing was sent.")
+    _settle(work, row, outcome)
 
 
 def _settle(work: Work, row: ExecutionStep, outcome: Outcome) -> None:

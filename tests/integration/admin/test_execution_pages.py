@@ -84,6 +84,24 @@ def test_a_failure_says_why(client, house, waiting):
     assert "The card &lt;b&gt;is&lt;/b&gt; closed." in shown
 
 
+def test_a_step_that_failed_is_not_said_to_have_been_sent(client, house, registered):
+    """It was handed to its handler, which may have refused it before anything left."""
+
+    def refuse(context, params):
+        raise ActionFailed("That host is not allowed. Nothing was sent.")
+
+    registered(make_spec("tell", handler=refuse, effect=Effect.KEYED), workspace=house.workspace)
+    proposal = approved(house.proposal(action_type="tell"))
+    house.work()
+
+    shown = text(login(client, house.viewer).get(at(proposal.execution)))
+
+    assert proposal.execution.steps.get().sent_at is not None
+    assert "Nothing was sent." in shown
+    assert "Sent</dt>" not in shown
+    assert "Begun</dt>" in shown
+
+
 def test_what_is_in_doubt_says_so(client, house, waiting):
     execution = in_doubt(waiting).execution
 

@@ -471,6 +471,19 @@ def test_the_gate_is_asked_before_every_attempt(house, handle, effect, state, sa
     assert error == f"The gate now answers denied: the agent is paused. {says}"
 
 
+def test_what_was_sent_before_is_never_said_not_to_have_been(house, handle):
+    """Neither where the run is over by the time it would be sent again."""
+    handle("stamp", Flaky(1), effect="keyed")
+    execution = ready(house, step("stamp"))
+    run_worker()
+    finished(execution.run, outcome="failed")
+    run_worker_to_the_end()
+    assert ending(execution) == ("in_doubt", "in_doubt", ["in_doubt"])
+    assert row_of(execution).error == (
+        "The run has failed; nothing is carried out in it any more. It had been sent before."
+    )
+
+
 def test_what_waits_for_its_next_attempt_can_be_cancelled_unless_it_was_sent(house, handle):
     handle("note", Flaky(100))
     handle("send", Flaky(100), effect="keyed")
