@@ -12,6 +12,7 @@ from cel_expr_python import cel
 
 from governance.domain.errors import InvalidInput
 from governance.domain.values import Json
+from governance.policy import cel_errors
 
 MAX_LENGTH = 2_000
 """Longest condition accepted, in characters."""
@@ -108,7 +109,8 @@ class Condition:
         try:
             self._expression = _ENV.compile(source)
         except (RuntimeError, TypeError, ValueError) as error:  # TypeError: no valid Unicode
-            raise InvalidInput(f"The condition does not compile: {_first_line(error)}.") from error
+            message = f"The condition does not compile: {cel_errors.plain(error)}."
+            raise InvalidInput(message) from error
         if self._expression.return_type() != cel.Type.BOOL:
             message = (
                 f"The condition must be true or false, and this gives "
@@ -125,9 +127,4 @@ class Condition:
                 return Outcome(true=bool(value.value()))
             return Outcome(true=False, error=str(value))
         except Exception as error:  # noqa: BLE001  the binding documents no error types, and an unevaluated condition must fail closed
-            return Outcome(true=False, error=_first_line(error))
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return text.removeprefix("INVALID_ARGUMENT: ").removeprefix("ERROR: ").removeprefix("<input>:")
+            return Outcome(true=False, error=cel_errors.plain(error))

@@ -12,6 +12,7 @@ from cel_expr_python import cel
 
 from governance.domain.errors import InvalidInput
 from governance.domain.values import Json, canonical
+from governance.policy import cel_errors
 
 KEY = "$cel"
 """`{"$cel": "steps.fetch.output.rows"}` stands for the value of that expression."""
@@ -146,8 +147,9 @@ def _compile(source: str, ids: tuple[str, ...]) -> Any:
     try:
         return _env(ids).compile(source)
     except (RuntimeError, TypeError, ValueError) as error:  # TypeError: no valid Unicode
-        first = str(error).splitlines()[0].removeprefix("INVALID_ARGUMENT: ")
-        message = f"`{source}` does not compile: {first} (only earlier steps may be named)"
+        message = f"`{source}` does not compile: {cel_errors.plain(error)}"
+        if "undeclared reference" in message:
+            message += " (only earlier steps may be named)"
         raise InvalidInput(message) from error
 
 

@@ -14,8 +14,8 @@ from tests.unit.policy.build import facts
     [
         ("", "does not compile"),
         ("   ", "does not compile"),
-        ("params.amount >", "Syntax error"),
-        ("params.amount > 1 extra", "Syntax error"),
+        ("params.amount >", "syntax error"),
+        ("params.amount > 1 extra", "syntax error"),
         ("amount > 1", "undeclared reference to 'amount'"),
         ("steps.fetch.output == 1", "undeclared reference"),
         ("'a'.shout() == 'A'", "undeclared reference to 'shout'"),
