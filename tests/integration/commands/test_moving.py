@@ -37,8 +37,7 @@ def rows(path) -> list[str]:
 
 
 def empty() -> None:
-    """Numbers go on: what other tests put back (factories/remembered.py) keeps its own."""
-    call_command("flush", interactive=False, verbosity=0, reset_sequences=False)
+    call_command("flush", interactive=False, verbosity=0)
     assert not Workspace.objects.exists()
 
 
