@@ -49,8 +49,8 @@ class CredentialForm(InWorkspaceForm, SecretForm):
         required=False,
         mono=True,
         help_text=(
-            "Where it may be sent, one host or *.example.com a line. Empty: to any allowed host, "
-            "which an agent may choose."
+            "Where it may be sent, one host or *.example.com a line, without a port. Empty: to any "
+            "allowed host, which an agent may choose."
         ),
     )
     note = forms.CharField(max_length=500, required=False, widget=line())

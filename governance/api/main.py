@@ -80,7 +80,10 @@ def unauthorized(request: HttpRequest, error: AuthenticationError) -> HttpRespon
     return problems.response(
         HTTPStatus.UNAUTHORIZED,
         code="unauthorized",
-        detail="Send a valid key as Authorization: Bearer KEY; this one is missing or not valid.",
+        detail=(
+            "Send the device's key as Authorization: Bearer agd_...; it is missing or not valid. "
+            "It is shown once, when the device is registered or given a new key on its page."
+        ),
         headers={"WWW-Authenticate": 'Bearer realm="agent-governance"'},
     )
 

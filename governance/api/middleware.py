@@ -49,9 +49,15 @@ def api_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[Http
     return answer
 
 
+def _is_ours(request: HttpRequest) -> bool:
+    """Whether the path is under /api/, or was meant to be."""
+    path = f"/{request.path_info.lstrip('/')}"
+    return path.startswith(PATH) or path == PATH.rstrip("/")
+
+
 def _refused(request: HttpRequest) -> HttpResponseBase | None:
     """A problem for a body that is too large, of unknown size, or not JSON; else None."""
-    if not request.path_info.startswith(PATH):
+    if not _is_ours(request):
         return None
     if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
         return problems.response(
@@ -77,7 +83,7 @@ def _refused(request: HttpRequest) -> HttpResponseBase | None:
 
 
 def _finished(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    if not request.path_info.startswith(PATH):
+    if not _is_ours(request):
         return response
     if response.status_code >= HTTPStatus.BAD_REQUEST and not _is_problem(response):
         response = _as_problem(response)

@@ -51,7 +51,7 @@ def parse_json(text: str | bytes, *, what: str, max_bytes: int) -> Json:
     """
     size = len(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
     if size > max_bytes:
-        raise InvalidInput(f"The {what} is {size:,} bytes; at most {max_bytes:,} are accepted.")
+        raise InvalidInput(_too_large(what, size, max_bytes))
     try:
         return json.loads(
             text if isinstance(text, str) else text.decode(),
@@ -61,21 +61,21 @@ def parse_json(text: str | bytes, *, what: str, max_bytes: int) -> Json:
         )
     except json.JSONDecodeError as error:
         message = (
-            f"The {what} is not valid JSON: {error.msg} at line {error.lineno}, "
+            f"What was given as the {what} is not valid JSON: {error.msg} at line {error.lineno}, "
             f"column {error.colno}."
         )
         raise InvalidInput(message) from error
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"The {what} is not acceptable JSON: {error}.") from error
+        raise InvalidInput(
+            f"What was given as the {what} is not acceptable JSON: {error}."
+        ) from error
 
 
 def require_storable(value: Json, *, what: str, max_bytes: int) -> None:
     """Refuse JSON that some supported database cannot keep: oversized, or holding U+0000."""
     encoded = canonical(value, what=what)
     if len(encoded) > max_bytes:
-        raise InvalidInput(
-            f"The {what} is {len(encoded):,} bytes; at most {max_bytes:,} are accepted."
-        )
+        raise InvalidInput(_too_large(what, len(encoded), max_bytes))
     if b"\\u0000" in encoded.replace(b"\\\\", b""):
         raise InvalidInput(f"The {what} holds the character U+0000; remove it.")
 
@@ -91,6 +91,10 @@ def require_text(value: str, *, what: str, max_length: int, required: bool = Fal
     if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
         raise InvalidInput(f"The {what} holds a character that cannot be stored; remove it.")
     return value
+
+
+def _too_large(what: str, size: int, most: int) -> str:
+    return f"What was given as the {what} has {size:,} bytes; at most {most:,} are accepted."
 
 
 def _check_depth(value: Json, *, what: str) -> None:

@@ -44,7 +44,11 @@ class SimulatedDevice:
         if not url.startswith(("http://", "https://")):
             raise InvalidInput(f"The URL must begin with http:// or https://, not {url!r}.")
         if not KEY.fullmatch(key):
-            raise InvalidInput("This is not the key of a device; they begin with agd_.")
+            raise InvalidInput(
+                "This is not the key of a device: that is agd_, 12 hexadecimal digits, _ and 43 "
+                "characters. `register_device` shows it once; a governor can give the device a new "
+                "one on its page."
+            )
         self.answered = 0
         self._say = say
         self._begun: set[str] = set()

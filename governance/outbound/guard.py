@@ -135,7 +135,10 @@ def _parse(url: str) -> httpx.URL:
     if len(url) > MAX_URL or odd or authority is None:
         raise OutboundRefused("The URL is malformed: write it as in https://example.com/path.")
     if "@" in authority[1]:
-        raise OutboundRefused("A URL with a user name or password in it is not accepted.")
+        raise OutboundRefused(
+            "A URL with a user name or password in it is not accepted; store what is secret in it "
+            'as a credential, and name that: {"$secret": "name"}.'
+        )
     try:
         parsed = httpx.URL(url)
         host = parsed.raw_host

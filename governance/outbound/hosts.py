@@ -17,6 +17,7 @@ MAX_HOST = 253
 WILDCARD = "*."
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_WITH_PORT = re.compile(r"[^:]+:[0-9]+")
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
@@ -121,6 +122,10 @@ def _address(text: str, shown: str) -> str:
         found = ipaddress.ip_address(text)
     except ValueError:
         found = None
+    if "://" in text or "/" in text:
+        raise OutboundRefused(f"{shown!r} is a URL; write its host alone, as in api.example.com.")
+    if _WITH_PORT.fullmatch(text):
+        raise OutboundRefused(f"{shown!r} names a port; write the host alone, without a port.")
     if found is None or "%" in text:
         raise OutboundRefused(
             f"{shown!r} is not an address in its usual form; write it as in 192.0.2.1 or "

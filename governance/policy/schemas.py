@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import jsonschema_rs
@@ -18,6 +19,12 @@ MAX_WORDS = 300
 
 COMBINING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "contains", "uniqueItems"})
 """Keywords whose verdict on a whole can depend on a part that nobody knows yet."""
+
+SECRET_HINT = (
+    f"; a secret is not written out: store it as a credential, and name that, as in "
+    f'{{"{references.CREDENTIAL}": "name"}}'
+)
+"""Where a schema allows the name of a credential, and something else was given."""
 
 MAX_PROBLEMS = 5
 """How many problems one answer names; the rest are counted."""
@@ -61,21 +68,34 @@ def _refuse_recursion(schema: dict[str, Json]) -> None:
             "The params_schema is not a usable JSON Schema: only local references are allowed, "
             "from a $ref to the schema's own $defs."
         )
-    for start in definitions:
-        _refuse_cycle(start, definitions)
+    _refuse_cycles({name: _references(found) for name, found in definitions.items()})
 
 
-def _refuse_cycle(start: str, definitions: dict[str, Json]) -> None:
-    seen: set[str] = set()
-    waiting = [start]
-    while waiting:
-        name = waiting.pop()
-        found = canonical_text(definitions.get(name, {}))
-        targets = {other for other in definitions if f'"$ref":"{other}"' in found}
-        if start in targets:
-            raise InvalidInput(f"The params_schema refers to itself at {start}; write it out.")
-        waiting += targets - seen
-        seen |= targets
+def _references(value: Json) -> list[str]:
+    """What a definition refers to, in itself."""
+    found: list[str] = []
+    level = [value]
+    while level:
+        found += [item["$ref"] for item in level if isinstance(item, dict) and "$ref" in item]
+        level = [child for item in level for child in _inside(item)]
+    return found
+
+
+def _refuse_cycles(targets: dict[str, list[str]]) -> None:
+    """Looks at each definition once: open while what it leads to is looked at, then done."""
+    done: set[str] = set()
+    for start, first in targets.items():
+        opened: dict[str, Iterator[str]] = {} if start in done else {start: iter(first)}
+        while opened:
+            name = next(reversed(opened))
+            target = next(opened[name], None)
+            if target is None:
+                del opened[name]
+                done.add(name)
+            elif target in opened:
+                raise InvalidInput(f"The params_schema refers to itself at {target}; write it out.")
+            elif target not in done:
+                opened[target] = iter(targets[target])
 
 
 def _members(value: Json) -> dict[str, Json]:
@@ -100,7 +120,7 @@ def problems(schema: Json, params: Json, *, unresolved: bool = False) -> tuple[s
         unknown = frozenset(references.paths(params) if unresolved else [])
         above = frozenset(path[:n] for path in unknown for n in range(len(path) + 1))
         found = [
-            _sentence(error)
+            _sentence(error, schema)
             for error in validator.iter_errors(params)
             if not _is_about_unknown(error, unknown, above)
         ]
@@ -125,9 +145,25 @@ def _is_about_unknown(
     return inside or (keyword in COMBINING and at in above)
 
 
-def _sentence(error: jsonschema_rs.ValidationError) -> str:
+def _sentence(error: jsonschema_rs.ValidationError, schema: Json) -> str:
     where = "/".join(["params", *(str(part) for part in error.instance_path)])
-    return f"{_short(where)}: {_short(error.message)}"
+    hint = SECRET_HINT if _names_secret(error, schema) else ""
+    return f"{_short(where)}: {_short(error.message)}{hint}"
+
+
+def _names_secret(error: jsonschema_rs.ValidationError, schema: Json) -> bool:
+    """Whether what was refused may be, or must be, the name of a credential."""
+    for part in error.schema_path[:-1]:
+        if isinstance(schema, dict) and "$ref" in schema:
+            return False  # the path goes on elsewhere
+        try:
+            schema = schema[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    keyword = str(error.schema_path[-1]) if error.schema_path else ""
+    if keyword in {"anyOf", "oneOf"}:
+        return f'"{references.CREDENTIAL}":' in canonical_text(_members(schema).get(keyword))
+    return references.CREDENTIAL in _members(_members(schema).get("properties"))
 
 
 def _short(text: str) -> str:

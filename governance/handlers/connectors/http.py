@@ -30,12 +30,13 @@ def _in_any_case(names: frozenset[str]) -> str:
 
 NAMES_A_SECRET = _in_any_case(SECRET_NAMES)
 QUERY_HOLDS_SECRET = f"[?&;#]{NAMES_A_SECRET[1:-1]}="
+HOLDS_USER = "^[A-Za-z]+://[^/?#]*@"
 
 URL: dict[str, Json] = text(
     MAX_URL,
     pattern="^[Hh][Tt][Tt][Pp][Ss]?://",
     description="https://host/path. A token in its query belongs into `query`, by reference.",
-    **{"not": {"pattern": QUERY_HOLDS_SECRET}},
+    **{"not": {"anyOf": [{"pattern": QUERY_HOLDS_SECRET}, {"pattern": HOLDS_USER}]}},
 )
 SCHEMA: dict[str, Json] = strict(
     {

@@ -169,7 +169,7 @@ def test_without_its_key_nothing_is_answered(client, phone, header):
         answer = getattr(client, method)(
             f"/api/v1/device/{path}", content_type="application/json", headers=headers
         )
-        problem(answer, 401, "unauthorized", "missing or not valid")
+        problem(answer, 401, "unauthorized", "Bearer agd_...; it is missing or not valid")
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 

@@ -78,6 +78,8 @@ def test_a_body_in_chunks_is_refused(http):
         ("get", "/api/v1/", 404, "not_found"),
         ("get", "/api/v2/device/me", 404, "not_found"),
         ("get", "/api/", 404, "not_found"),
+        ("get", "/api", 404, "not_found"),
+        ("get", "/api/v2", 404, "not_found"),
         ("post", "/api/v1/device/commands/42/report", 404, "not_found"),
         ("post", "/api/v1/device/commands/../me", 404, "not_found"),
         ("get", "/api/v1/device/commands/claim", 405, "method_not_allowed"),
@@ -89,6 +91,12 @@ def test_what_is_not_there_is_a_problem_too(client, phone, method, path, status,
     answer = client.generic(method.upper(), path, headers={"Authorization": f"Bearer {phone.key}"})
     problem(answer, status, code)
     assert ("Allow" in answer.headers) == (status == 405)
+
+
+def test_an_address_with_a_slash_too_many_is_a_problem_too(client, phone):
+    for path in ("//api/v1/device/me", "///api/v1/device/me", "//api"):
+        problem(client.get("/", PATH_INFO=path), 404, "not_found")
+    assert client.get("/", PATH_INFO="//apiary")["Content-Type"].startswith("text/html")
 
 
 def test_a_host_that_is_not_ours_is_a_problem(client, db):

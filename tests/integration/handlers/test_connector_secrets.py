@@ -150,6 +150,7 @@ BAD_PARAMS = [
     # literal secrets, which the plan would keep
     http(url="http://x.test/?token=hunter2"),
     http(url="http://x.test/?a=1&API_KEY=hunter2"),
+    http(url="http://someone:hunter2@x.test/"),
     http(url="http://x.test/", headers={"Authorization": "Bearer hunter2"}),
     http(url="http://x.test/", headers={"aUTHORIZATION": "hunter2"}),
     http(url="http://x.test/", headers={"x-api-key": "hunter2"}),
@@ -172,6 +173,28 @@ def test_params_that_the_schema_refuses_are_denied_and_no_secret_of_them_is_kept
     assert answer.route == "denied"
     assert "invalid params" in answer.reasons[0]
     assert "hunter2" not in everything_stored()
+
+
+WRITTEN_OUT = [params for params in BAD_PARAMS if "hunter2" in str(params)]
+
+
+@pytest.mark.parametrize("params", WRITTEN_OUT, ids=range(len(WRITTEN_OUT)))
+def test_whoever_writes_a_secret_out_is_told_how_to_name_it(house, params):
+    run = house.run()
+    answer = actions.request(
+        run=run, action_type="integration_connect", params=params, by=run.agent.actor
+    )
+    assert len(WRITTEN_OUT) == 9
+    assert 'store it as a credential, and name that, as in {"$secret": "name"}' in answer.reasons[0]
+
+
+def test_other_mistakes_are_not_taken_for_a_secret(house):
+    run = house.run()
+    params = http(url="http://x.test/", unknown=1)
+    answer = actions.request(
+        run=run, action_type="integration_connect", params=params, by=run.agent.actor
+    )
+    assert "$secret" not in answer.reasons[0]
 
 
 HEADERS = [

@@ -80,6 +80,8 @@ BAD = [
     ({"name": "a" * 61}, "60"),
     ({"kind": "nonsense"}, "kind"),
     ({"hosts": ["*.com"]}, "too wide"),
+    ({"hosts": ["api.example.com:8443"]}, "names a port; write the host alone, without a port"),
+    ({"hosts": ["https://api.example.com/x"]}, "is a URL; write its host alone"),
     ({"hosts": [f"h{n}.example" for n in range(51)]}, "At most 50"),
 ]
 

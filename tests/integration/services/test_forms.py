@@ -125,7 +125,7 @@ WRONG = [
     ({"hours": 2, "again": "yes"}, "^again: Answer with true or false.$"),
     ({"hours": 2, "note": "x" * 4_001}, "^note: The text is 4,001 characters long"),
     ({"hours": 2, "more": 1}, "^more: The form has no such field; leave it out.$"),
-    ({"hours": 2, "note": "x" * 100_000}, "The set of answers is 100,0.. bytes; at most 100,000"),
+    ({"hours": 2, "note": "x" * 100_000}, "the set of answers has 100,0.. bytes; at most 100,000"),
     ({"hours": 2, "note": "a\x00b"}, "holds the character U\\+0000"),
     ({"hours": 2, "note": "\ud800"}, "no canonical JSON form"),
     ({"hours": float("nan")}, "no canonical JSON form"),

@@ -72,7 +72,7 @@ def test_an_http_agent_carries_out_and_reports_what_it_claimed(things, http_agen
     ("answer", "outcome", "says"),
     [
         (500, "failed", "It answered turn 1 with status 500."),
-        (b"garbage", "failed", "The answer is not valid JSON"),
+        (b"garbage", "failed", "What was given as the answer is not valid JSON"),
         (READ, "abandoned", "It did not finish within 5 turns."),
         ({"finish": {"outcome": "failed", "output": {}, "note": "No."}}, "failed", "No."),
     ],

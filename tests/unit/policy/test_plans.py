@@ -226,14 +226,14 @@ def test_a_plan_that_is_accepted_can_be_read_back(amount):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "The plan is not valid JSON"),
+        ("", "What was given as the plan is not valid JSON"),
         ('[{"id":"a","id":"b","action_type":"x","params":{}}]', "'id' appears twice"),
         ('[{"id":"a","action_type":"x","params":{"a":1,"a":2}}]', "'a' appears twice"),
         ('[{"id":"a","action_type":"x","params":{"a":NaN}}]', "NaN"),
         ('[{"id":"a","action_type":"x","params":{"a":1e400}}]', "too large for a number"),
         ('[{"id":"a","action_type":"x","params":{"a":9007199254740992}}]', "2**53"),
-        ("[" * 100, "The plan"),
-        (b"\xff", "The plan"),
+        ("[" * 100, "the plan"),
+        (b"\xff", "the plan"),
         (" " * (LARGEST + 1), "256,001 bytes"),
     ],
 )

@@ -197,6 +197,25 @@ def test_a_schema_that_refers_to_itself_is_refused(part):
         check_schema({"type": "object", **part})
 
 
+def chain(length, last):
+    """Each definition refers to all that follow the next few; the last as it is told."""
+    names = [f"d{n}" for n in range(length)]
+    refs = [[{"$ref": f"#/$defs/{name}"} for name in names[n + 1 : n + 4]] for n in range(length)]
+    return {
+        "type": "object",
+        "$defs": dict(zip(names, [{"anyOf": r} for r in refs], strict=True)) | {names[-1]: last},
+    }
+
+
+def test_a_cycle_of_many_definitions_is_found_and_none_takes_long():
+    """A hundred paths lead everywhere: each definition is looked at once."""
+    began = time.process_time()
+    check_schema(chain(500, {"type": "string"}))
+    with pytest.raises(InvalidInput, match="refers to itself at #/\\$defs/d0;"):
+        check_schema(chain(500, {"$ref": "#/$defs/d0"}))
+    assert time.process_time() - began < 1
+
+
 def test_a_schema_may_refer_to_its_own_definitions():
     check_schema(
         {
