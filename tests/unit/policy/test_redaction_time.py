@@ -12,7 +12,7 @@ from governance.policy import redaction
 from governance.policy.redaction import clean_text, named_secrets, redact
 from governance.policy.schemas import problems
 
-LONG = 80_000
+LONG = 40_000
 """Length of the longer text, in characters; the shorter one is a quarter of it."""
 
 STEEPEST = 8.0
