@@ -87,7 +87,13 @@ class GovernanceCommand(BaseCommand):
     def show(self, result: dict[str, Any]) -> None:
         """Print the result for people."""
         for name, value in result.items():
-            self.stdout.write(f"{name.replace('_', ' ')}: {_plain(value)}")
+            label = name.replace("_", " ")
+            if isinstance(value, dict) and value:
+                self.stdout.write(f"{label}:")
+                for inner, found in value.items():
+                    self.stdout.write(f"  {inner}: {_plain(found)}")
+            else:
+                self.stdout.write(f"{label}: {_plain(value)}")
 
     def refusal(self, result: dict[str, Any]) -> str:  # noqa: ARG002  for subclasses
         """Why a result that was printed is a refusal all the same; empty when it is none."""
@@ -142,5 +148,9 @@ def read_file(path: str, *, what: str, max_bytes: int = MAX_FILE_BYTES) -> str:
 
 def _plain(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
+        return ", ".join(map(_plain, value)) or "none"
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, default=str) if value else "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "none" if value is None else str(value)

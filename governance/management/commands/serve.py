@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -32,7 +33,13 @@ class Command(GovernanceCommand):
         host, port = options["host"], options["port"]
         require_free(host, port)
         require_migrated()
-        self.stderr.write(f"Serving http://{host}:{port}/ and working. Stop with Ctrl-C.")
+        working = "and working"
+        if not settings.GOVERNANCE_EXECUTION_ENABLED:
+            working = (
+                "only: execution is switched off (GOVERNANCE_EXECUTION_ENABLED), and approved work "
+                "waits"
+            )
+        self.stderr.write(f"Serving http://{host}:{port}/ {working}. Stop with Ctrl-C.")
         serving.serve(host=host, port=port)
         return {"stopped": True}
 

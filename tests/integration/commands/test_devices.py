@@ -93,7 +93,7 @@ def test_the_simulator_with_a_key_that_opens_nothing(live_server, phone, monkeyp
     monkeypatch.setenv("GOVERNANCE_DEVICE_KEY", "agd_0123456789ab_" + "x" * 43)
     result = run("simulate_device", "--url", live_server.url, "--once")
     assert result.code == 1
-    assert "The server answered 401: Send a valid key" in result.err
+    assert "The server answered 401: Send the device's key" in result.err
 
 
 @pytest.mark.parametrize(

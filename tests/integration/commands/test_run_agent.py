@@ -28,6 +28,16 @@ def test_a_run_that_succeeds(command, house, who):
     assert result.json["output"]["answers"][0]["state"] == "waiting"
 
 
+def test_people_read_plain_lines(command, house, who):
+    program(house, "Echo", "intern")
+    context = '{"acts": [["agent_execute", {"agent": "x", "instruction": "y"}]]}'
+    lines = command("run_agent", "bot", *who, "--context", context).out.splitlines()
+    assert lines[lines.index("output:") + 1] == "  instruction: Do it."
+    [answers] = [line for line in lines if line.startswith("  answers: {")]
+    assert '"state": "waiting"' in answers
+    assert not any("'" in line or "None" in line for line in lines), lines
+
+
 def test_a_run_that_fails_ends_with_one(command, house, who):
     program(house, "Fails")
     result = command("run_agent", "bot", *who, "--json")

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from governance.management import serving
 from governance.models import Agent, Decision, LedgerEntry, Proposal, Run
 
 
@@ -147,3 +148,19 @@ def test_an_approval_by_digest_refuses_another_plan(refused, command, bot, house
     filed = command("propose", "bot", "--action", "refund_issue", "--json").json["proposal"]
     who = ("--by", house.reviewer.username)
     refused("The plan changed", "approve", filed, *who, "--digest", "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("enabled", "says"),
+    [
+        (True, "and working. Stop with Ctrl-C."),
+        (False, "only: execution is switched off (GOVERNANCE_EXECUTION_ENABLED), and approved"),
+    ],
+)
+def test_serve_says_whether_it_works(command, db, monkeypatch, settings, enabled, says):
+    settings.GOVERNANCE_EXECUTION_ENABLED = enabled
+    monkeypatch.setattr(serving, "serve", lambda **where: None)
+    monkeypatch.setattr("governance.management.commands.serve.require_free", lambda *where: None)
+    result = command("serve")
+    assert result.code == 0
+    assert says in result.err
