@@ -15,11 +15,14 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from governance.domain.words import CanvasKind
 from governance.execution import registry
 from governance.models import ActionType, Canvas, Execution, Proposal
+from governance.policy import schemas
 from governance.policy.conditions import Condition
 from governance.services import (
     action_types,
+    actions,
     agent_runs,
     agents,
     allowed_hosts,
@@ -163,6 +166,30 @@ def test_the_documented_endpoint_is_run_over_http(demo):
         ran = agent_runs.execute(agent=agent, instruction="Good morning", by=demo.person)
     assert ran.ending.outcome == "succeeded"
     assert ran.ending.output["canvas"] == str(Canvas.objects.get().id)
+
+
+def test_every_documented_canvas_is_presented(house):
+    run = house.run("autonomous")
+    examples = [json.loads(text) for text in blocks("docs/canvas.md", "json")]
+    assert [params["kind"] for params in examples] == list(CanvasKind.values)
+    for params in examples:
+        answer = actions.request(
+            run=run, action_type="canvas_present", params=params, by=run.agent.actor
+        )
+        assert answer.route == "execution", answer.reasons
+        run_worker()
+        assert Execution.objects.get(pk=answer.execution.pk).state == "done"
+        assert Canvas.objects.filter(kind=params["kind"], title=params["title"]).exists()
+
+
+def test_the_params_of_every_documented_refund_fit_the_documented_catalogue():
+    [entry] = json.loads(blocks("docs/connecting.md", "json")[0])
+    pattern = re.compile(rf"{entry['key']}\s+--params '(.*?)'")
+    pages = [path.read_text() for path in (ROOT / "docs").glob("*.md")]
+    given = [text for page in pages for text in pattern.findall(page)]
+    assert len(given) == 3
+    for text in given:
+        assert schemas.problems(entry["params_schema"], json.loads(text)) == ()
 
 
 def test_every_documented_condition_compiles():

@@ -15,7 +15,10 @@ class Command(GovernanceCommand):
     """The gate's answer, with its reasons; nothing is carried out."""
 
     help = "Ask the gate about one action and record the decision. Carries nothing out."
-    example = "manage.py decide billing-bot refund_issue --params '{\"amount\": 20}' --dry-run"
+    example = (
+        "manage.py decide billing-bot refund_issue "
+        """--params '{"invoice": "2026-0042", "amount": 20}' --dry-run"""
+    )
 
     def options(self, parser: CommandParser) -> None:
         """The question."""

@@ -17,7 +17,8 @@ class Command(GovernanceCommand):
 
     help = "File a proposal in the name of an agent: one action, or a whole plan from a file."
     example = (
-        "manage.py propose billing-bot --action refund_issue --params '{\"amount\": 20}' "
+        "manage.py propose billing-bot --action refund_issue "
+        """--params '{"invoice": "2026-0042", "amount": 20}' """
         "--reasoning 'The invoice was paid twice.' --idempotency-key refund-4711"
     )
 

@@ -20,7 +20,7 @@ class Command(GovernanceCommand):
 
     help = "Register an agent. It begins as a student unless --maturity says otherwise."
     example = (
-        "manage.py register_agent billing-bot --category finance --owner alex "
+        "manage.py register_agent billing-bot --maturity intern --category finance --owner alex "
         """--configuration '{"capabilities": ["invoices"]}'"""
     )
 
