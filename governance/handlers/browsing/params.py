@@ -17,7 +17,7 @@ MAX_VALUE = 10_000
 
 URL: dict[str, Json] = text(
     MAX_URL,
-    pattern="^[Hh][Tt][Tt][Pp][Ss]?://",
+    pattern="^(?i:https?)://",
     description="https://host/path, on an allowed host.",
     **{"not": {"pattern": QUERY_HOLDS_SECRET}},
 )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 
 import pytest
 
+from governance.execution import registry
 from governance.models import Credential, Execution
 from governance.services import actions
 from tests.factories import CredentialFactory, approved, run_worker
@@ -210,3 +212,9 @@ def test_headers_that_are_ours_are_failed_and_nothing_sent(house, far_side, head
     execution = carry_out(house, http(url=far_side.url(), headers=headers))
     assert execution.state == "failed"
     assert far_side.seen == []
+
+
+def test_no_schema_of_ours_spells_letters_out():
+    """A governor reads it: `[Tt][Oo][Kk][Ee][Nn]` is no word."""
+    for spec in registry.known():
+        assert not re.search(r"\[[A-Z][a-z]\]", json.dumps(spec.params_schema)), spec.key
