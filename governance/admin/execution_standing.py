@@ -69,8 +69,9 @@ def sentence(row: Execution) -> str:
 
 def is_put_off(row: Execution) -> bool:
     """Whether it waits for a time that has not come yet."""
-    waits = row.state == ExecutionState.READY and row.not_before is not None
-    return waits and row.not_before > timezone.now()
+    if row.state != ExecutionState.READY or row.not_before is None:
+        return False
+    return row.not_before > timezone.now()
 
 
 def awaited(admin: ModelAdmin[Any], row: Execution) -> SafeString:
