@@ -11,9 +11,11 @@ TEST_POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 # The brokers of the engine tests. Redis: a database of its own, it is emptied.
 TEST_RABBITMQ_URL ?= amqp://guest:guest@127.0.0.1:5672//
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/5
-# How many workers `make chaos` kills, and where.
+# How many workers `make chaos` kills, on which database, engine and broker.
 KILLS ?= 1000
 CHAOS_DATABASE ?= sqlite
+CHAOS_ENGINE ?= database
+CHAOS_BROKER ?=
 # The browser of the browser tests: the first Chromium found on this machine.
 CHROMIUM ?= $(or $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),/usr/bin/chromium)
 # The compiler of requirements files, pinned so that `make lock` is repeatable.
@@ -51,26 +53,15 @@ test: $(RUN) ## Run the tests on SQLite; nothing but Python is needed
 test-postgres: $(SERVICES) ## Run the same tests on the PostgreSQL at TEST_POSTGRES_URL
 	DATABASE_URL='$(TEST_POSTGRES_URL)' $(BIN)/python -m pytest -n $(WORKERS) -rs $(ARGS)
 
-# The engine is chosen by the environment, as in earnest: one run for each. The last but one starts
-# its workers with Celery's own command.
-ENGINE_TESTS := -m pytest -rs tests/engines
-ON_POSTGRES := DATABASE_URL='$(TEST_POSTGRES_URL)'
 .PHONY: test-engines
 test-engines: $(SERVICES) ## Run the engine tests on every task engine, with real workers and brokers
-	$(BIN)/python $(ENGINE_TESTS) $(ARGS)
-	$(ON_POSTGRES) $(BIN)/python $(ENGINE_TESTS) $(ARGS)
-	$(ON_POSTGRES) GOVERNANCE_ENGINE=celery GOVERNANCE_BROKER_URL='$(TEST_RABBITMQ_URL)' \
-		GOVERNANCE_QUEUE=governance-tests $(BIN)/python $(ENGINE_TESTS) $(ARGS)
-	$(ON_POSTGRES) GOVERNANCE_ENGINE=celery GOVERNANCE_BROKER_URL='$(TEST_REDIS_URL)' \
-		GOVERNANCE_QUEUE=governance-tests $(BIN)/python $(ENGINE_TESTS) $(ARGS)
-	$(ON_POSTGRES) GOVERNANCE_ENGINE=celery GOVERNANCE_BROKER_URL='$(TEST_RABBITMQ_URL)' \
-		TEST_WORKER_COMMAND='-m celery --app config.celery worker --concurrency 2 --loglevel WARNING' \
-		GOVERNANCE_QUEUE=governance-tests $(BIN)/python $(ENGINE_TESTS) $(ARGS)
-	$(ON_POSTGRES) GOVERNANCE_ENGINE=procrastinate $(BIN)/python $(ENGINE_TESTS) $(ARGS)
+	TEST_POSTGRES_URL='$(TEST_POSTGRES_URL)' TEST_RABBITMQ_URL='$(TEST_RABBITMQ_URL)' \
+		TEST_REDIS_URL='$(TEST_REDIS_URL)' $(BIN)/python -m tests.engines $(ARGS)
 
 .PHONY: chaos
 chaos: $(SERVICES) ## Kill workers at random and count (KILLS=1000, CHAOS_DATABASE=sqlite or a server's URL)
-	$(BIN)/python -m bench.chaos --kills $(KILLS) --database '$(CHAOS_DATABASE)' $(ARGS)
+	$(BIN)/python -m bench.chaos --kills $(KILLS) --database '$(CHAOS_DATABASE)' \
+		--engine '$(CHAOS_ENGINE)' --broker '$(CHAOS_BROKER)' $(ARGS)
 
 # Apart from the other tests, and in one process: Playwright's event loop makes Django refuse
 # synchronous database calls, and the variable that lifts this must not reach other tests.

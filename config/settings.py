@@ -90,7 +90,12 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     # Without a pool, concurrent requests under ASGI run out of connections.
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 10, "timeout": 20}}
+    DATABASES["default"]["OPTIONS"] = {
+        # After 10 s of failing the next to ask tries afresh: it would wait longer and longer.
+        "pool": {"min_size": 1, "max_size": 10, "timeout": 20, "reconnect_timeout": 10}
+    }
+    # What the pool kept is looked at before use: the server may have been restarted meanwhile.
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 # --- People ---------------------------------------------------------------------------------------
 

@@ -44,6 +44,8 @@ COMMANDS = (
     "retire_device",
     "simulate_device",
     "reencrypt_credentials",
+    "move_out",
+    "move_in",
 )
 DJANGOS_OWN = {
     "help",

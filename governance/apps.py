@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.module_loading import autodiscover_modules
+
+from governance.execution import loading
 
 
 class GovernanceConfig(AppConfig):
@@ -14,5 +16,11 @@ class GovernanceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Import what registers itself. A handler module that does not import stops start-up."""
-        autodiscover_modules("handlers", "checks")
+        """Import what registers itself.
+
+        A handlers module that does not import is an error of `manage.py check`, which commands
+        run first; and no task is run with one missing.
+        """
+        for config in apps.get_app_configs():
+            loading.load(f"{config.name}.handlers")
+        autodiscover_modules("checks")

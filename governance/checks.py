@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection
 from governance.domain.errors import InvalidInput
 from governance.domain.states import AgentState
 from governance.domain.words import Mode
-from governance.execution import registry
+from governance.execution import loading, registry
 from governance.models import ActionType, Agent, Workspace
 from governance.runtimes import in_process
 
@@ -44,6 +44,19 @@ def handlers_exist(app_configs: Apps, **options: Any) -> list[CheckMessage]:  # 
         elif spec.lacks and (lacking := spec.lacks()):
             found.append(_unfit(row, lacking))
     return found
+
+
+@register()
+def handlers_import(app_configs: Apps, **options: Any) -> list[CheckMessage]:  # noqa: ARG001  Django calls it so
+    """Every application's handlers module imports."""
+    return [
+        Error(
+            f"The handlers in {module} do not import: {why}.",
+            hint="Mend that file, or remove the application from INSTALLED_APPS.",
+            id="governance.E006",
+        )
+        for module, why in loading.broken().items()
+    ]
 
 
 @register()

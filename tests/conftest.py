@@ -20,6 +20,7 @@ from governance.ledger import guards
 from tests.factories import House, registered_handler
 
 NO_SKIPS = os.environ.get("GOVERNANCE_NO_SKIPS") == "1"
+LONGEST_NAME = 200
 AIRLINE_FILES = ("actions.json", "episodes.jsonl")
 
 # How long an example takes says nothing on a machine that runs other tests beside it.
@@ -49,6 +50,16 @@ def pytest_make_collect_report():
     report = yield
     _forbid_skip(report)
     return report
+
+
+# --- No endless names -----------------------------------------------------------------------------
+
+
+def pytest_make_parametrize_id(val):
+    """A megabyte that a test sends is no name for it: names travel between the processes."""
+    if isinstance(val, str | bytes) and len(val) > LONGEST_NAME:
+        return f"{type(val).__name__} of {len(val):,}"
+    return None
 
 
 # --- No network -----------------------------------------------------------------------------------

@@ -16,9 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class FarSide:
     """While open, serves. `keyed` and `unkeyed` count effects, `calls` requests, each by `ref`.
 
-    `refusals`: how often to refuse what comes under this `ref`.
-
-    Every request takes `slow` seconds at most, split at random before and after its effect.
+    `arrived`: when the first of them came, on the monotonic clock.
+    `refusals`: how often to refuse what comes under this `ref`. `delays`: seconds to wait with the
+    answer to it. Every request takes `slow` seconds at most, split at random before and after its
+    effect.
     """
 
     def __init__(self, *, slow: float = 0.05) -> None:
@@ -26,6 +27,8 @@ class FarSide:
         self.unkeyed: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
+        self.delays: dict[str, float] = {}
+        self.arrived: dict[str, float] = {}
         self._keys: set[str] = set()
         self._slow, self._lock = slow, threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -47,6 +50,7 @@ class FarSide:
 
     def take(self, path: str, ref: str, key: str) -> int:
         """Returns the HTTP status: 200, or 503 for what is refused."""
+        self.arrived.setdefault(ref, time.monotonic())
         self._dawdle()
         with self._lock:
             self.calls[ref] += 1
@@ -59,6 +63,7 @@ class FarSide:
                 self._keys.add(key)
                 self.keyed[ref] += 1
         self._dawdle()
+        time.sleep(self.delays.get(ref, 0.0))
         return 200
 
     def _dawdle(self) -> None:
@@ -69,7 +74,10 @@ class FarSide:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # whoever asked died before they had said it all: nothing arrived
                 ref = json.loads(body)["ref"]
                 status = far_side.take(self.path, ref, self.headers["Idempotency-Key"])
                 answer = json.dumps({"taken": ref}).encode()

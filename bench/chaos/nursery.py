@@ -30,9 +30,10 @@ TO_THE_GROUP = {signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT}
 
 def main() -> None:
     django.setup()
-    # Now that Django is set up; and before the first fork, so that every child has it.
+    # Now that Django is set up; and before the first fork, so that no child has to.
     from bench.chaos import roles
 
+    roles.preload()
     children: dict[str, int] = {}
     for order in _orders(children):
         name = order["name"]

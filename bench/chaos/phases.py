@@ -21,37 +21,40 @@ STOPS = 0.5
 """The chance that a SIGSTOP goes with a SIGKILL."""
 
 LOSSES = 25
-"""After every so many SIGKILLs, everything the engine knows is lost."""
+"""Once in so many SIGKILLs, everything the engine knows is lost."""
 
 
-def storm(setting: Setting, workers: Workers, *, kills: int, executions: int) -> Verdict:
+def storm(
+    setting: Setting, workers: Workers, *, kills: int, executions: int, losses: int = LOSSES
+) -> Verdict:
     """Kill and stop workers at random moments while work keeps coming; then let all of it end.
 
-    Kills keep step with the work, so that none of them hits idle workers only. A stop lasts up to
-    twice the lease.
+    Kills and work keep step, so that workers are hit at work from the first to the last. A stop
+    lasts up to twice the lease. Once in `losses` kills the engine loses everything.
     """
     jobs: list[Job] = []
     kinds = cycle(KINDS)
     while workers.counts["killed"] < kills or len(jobs) < executions:
         workers.keep(ALIVE)
         left = waiting()
-        missing = min(executions - len(jobs), BACKLOG - left, ALIVE)
+        due = min(executions, executions * workers.counts["killed"] // kills + BACKLOG)
+        missing = min(due - len(jobs), BACKLOG - left, ALIVE)
         jobs += [setting.world.job(next(kinds)) for _ in range(missing)]
         time.sleep(random.expovariate(1 / 0.1))
         begun = (len(jobs) - left) / executions
         if workers.counts["killed"] < kills * begun:
-            _strike(setting, workers, begun=len(jobs))
+            _strike(setting, workers, begun=len(jobs), losses=losses)
     workers.wake()
     workers.keep(ALIVE)
     settle()
     return audit(jobs, setting.far_side)
 
 
-def _strike(setting: Setting, workers: Workers, *, begun: int) -> None:
+def _strike(setting: Setting, workers: Workers, *, begun: int, losses: int) -> None:
     workers.kill()
     if random.random() < STOPS:
         workers.stop(seconds=random.uniform(0.0, 2 * setting.lease))
-    if workers.counts["killed"] % LOSSES == 0:
+    if workers.counts["killed"] % losses == 0:
         broker.lose_everything()
         workers.counts["messages_lost"] += 1
     if workers.counts["killed"] % 50 == 0:

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import uuid
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -46,8 +47,7 @@ def sweeper(order: Order) -> None:
     _prepare(order)
     stop = threading.Event()
     stop_on_signals(stop)
-    with Sweeper(parent=os.getppid()):
-        stop.wait()
+    Worker(stop=stop, parent=os.getppid()).sweep()
 
 
 def module(order: Order) -> None:
@@ -89,6 +89,15 @@ def redelivery(order: Order) -> None:
 ROLES = {
     role.__name__: role for role in (worker, sweeper, module, delivery, approval, sweep, redelivery)
 }
+
+
+def preload() -> None:
+    """Import what a worker would import first."""
+    engine = settings.GOVERNANCE_ENGINE
+    import_module(f"governance.engines.{engine}")
+    if engine == "celery":
+        for name in ("config.celery", "celery.__main__", "celery.bin.celery", "celery.apps.worker"):
+            import_module(name)
 
 
 def _prepare(order: Order) -> None:

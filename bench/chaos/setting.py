@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 from bench.chaos.far_side import FarSide
 from bench.chaos.world import World
+from governance.execution import delivery
 from governance.models import Execution
 
-PATIENCE = 120.0
-"""Seconds after which what has not ended counts as lost."""
+PATIENCE = delivery.LONGEST_WAIT.total_seconds() + 120.0
+"""Seconds after which what has not ended counts as lost.
+
+What was ready when the engine lost everything is delivered again after LONGEST_WAIT at the latest.
+"""
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,10 @@ class Workers:
         self.terminate()
         self.kill_all()
         assert self._nursery.stdin is not None
+        assert self._nursery.stdout is not None
         self._nursery.stdin.close()
         self._nursery.wait(GRACE)
+        self._nursery.stdout.close()
 
     def start(self, **more: Any) -> str:
         """Bring one up; returns its name."""

@@ -43,7 +43,6 @@ FLAGS = (
     "--disable-client-side-phishing-detection",
     # Nothing that asks, and nothing that is not needed to look at a page.
     "--deny-permission-prompts",
-    "--block-new-web-contents",
     "--disable-gpu",
     "--mute-audio",
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
+from django.db import close_old_connections
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_tasks.base import Task, TaskResult, TaskResultStatus
@@ -15,11 +16,18 @@ NAME = "governance.call"
 
 
 def call(path: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-    """A message arrived: call the task at this path. What was not declared a task is not called."""
+    """A message arrived: call the task at this path. What was not declared a task is not called.
+
+    As around every request, a database connection that has failed is not used again.
+    """
     task = import_string(path)
     if not isinstance(task, Task):
         raise SuspiciousOperation(f"The message asks for {path!r}, which is not a task.")
-    task.call(*args, **kwargs)
+    close_old_connections()
+    try:
+        task.call(*args, **kwargs)
+    finally:
+        close_old_connections()
 
 
 def receipt(

@@ -69,7 +69,7 @@ def redeliver() -> int:
     1. A conditional UPDATE of `deliver_at`: of several sweepers, one delivers.
     2. The next time is as far off as the execution is old (at least
        GOVERNANCE_REDELIVER_SECONDS, at most 5 minutes): in a backlog it would only wait again.
-    3. An engine that does not take one message is not asked to take the others now.
+    3. An engine that does not take one message is asked again soon, and not now for the others.
     """
     now, delivered = timezone.now(), 0
     for execution in Execution.objects.undelivered(now=now)[:AT_ONCE]:
@@ -78,6 +78,8 @@ def redeliver() -> int:
             deliver_at=now + wait
         )
         if mine and not enqueue(execution.pk):
+            missed = Execution.objects.filter(pk=execution.pk, deliver_at=now + wait)
+            missed.update(deliver_at=now + _shortest_wait())
             break
         delivered += mine
     return delivered

@@ -21,6 +21,10 @@ class ActionFailed(Exception):
     """
 
 
+class ActionNeverHappened(ActionFailed):
+    """As ActionFailed, by a handler that knows it of every attempt, and not only of this one."""
+
+
 class ActionInDoubt(Exception):
     """A handler raises this when the far side took it and never said what became of it.
 

@@ -20,7 +20,13 @@ from governance.execution import claims, failpoints, registry
 from governance.execution.claims import BeforeStep, OnFinish, OnStep
 from governance.execution.deadline import DeadlineExceeded, deadline
 from governance.execution.heartbeat import Heartbeat
-from governance.execution.registry import ActionFailed, ActionInDoubt, ActionWaits, StepContext
+from governance.execution.registry import (
+    ActionFailed,
+    ActionInDoubt,
+    ActionNeverHappened,
+    ActionWaits,
+    StepContext,
+)
 from governance.models import Execution, ExecutionStep
 from governance.policy import plans, references
 from governance.policy.plans import Step
@@ -31,6 +37,7 @@ log = logging.getLogger(__name__)
 MAX_OUTPUT_BYTES = 256_000
 MAX_ERROR = 2_000
 LONGEST_BACKOFF = datetime.timedelta(minutes=5)
+EARLIER = "It was sent before, and may have taken effect then. Now:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +129,7 @@ def _held_back(work: Work, row: ExecutionStep) -> bool:
         except ActionWaits as wait:
             _wait(work, row, wait)
         except ActionFailed as error:
-            state = StepState.IN_DOUBT if row.state == StepState.SENT else StepState.FAILED
-            _conclude(work, row, Outcome(state, error=str(error)))
+            _stop(work, row, str(error))
         else:
             return False
     return True
@@ -208,15 +214,20 @@ def _run_remote(work: Work, row: ExecutionStep, step: Step) -> None:
         outcome = Outcome(StepState.IN_DOUBT, error="It was sent before, and never reported.")
     else:
         with Heartbeat(work.execution, lease=work.lease):
-            outcome = _call_remote(work.execution, row, step)
+            outcome = _call_remote(work.execution, row, step, resending=resending)
     failpoints.reach("handled")
     _settle(work, row, outcome)
 
 
-def _call_remote(execution: Execution, row: ExecutionStep, step: Step) -> Outcome:
+def _call_remote(
+    execution: Execution, row: ExecutionStep, step: Step, *, resending: bool
+) -> Outcome:
+    """A handler that knows that nothing took effect knows it of this attempt only."""
     try:
         return Outcome(StepState.DONE, _call(execution, row, step))
     except ActionFailed as error:
+        if resending and not isinstance(error, ActionNeverHappened):
+            return Outcome(StepState.IN_DOUBT, error=f"{EARLIER} {_explain(row, error)}")
         return Outcome(StepState.FAILED, error=_explain(row, error))
     except ActionInDoubt as error:
         return Outcome(StepState.IN_DOUBT, error=_explain(row, error))

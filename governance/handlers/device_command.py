@@ -16,7 +16,13 @@ from governance.domain.states import DeviceCommandState
 from governance.domain.values import Json
 from governance.domain.words import Complexity, DeviceKind, Effect, Reversibility
 from governance.execution import wording
-from governance.execution.registry import ActionFailed, ActionInDoubt, ActionSpec, StepContext
+from governance.execution.registry import (
+    ActionFailed,
+    ActionInDoubt,
+    ActionNeverHappened,
+    ActionSpec,
+    StepContext,
+)
 from governance.models import DeviceCommand
 from governance.services import device_commands
 from governance.services.device_commands import LONGEST_WAIT, MAX_TIMEOUT, MIN_TIMEOUT
@@ -124,9 +130,9 @@ def _outcome(command: DeviceCommand) -> dict[str, Json]:
             command.kind: json.loads(command.result),
         }
     if command.state == DeviceCommandState.FAILED:
-        raise ActionFailed(f"The device {command.device.name!r} reported: {command.error}")
+        raise ActionNeverHappened(f"The device {command.device.name!r} reported: {command.error}")
     if command.state == DeviceCommandState.EXPIRED:
-        raise ActionFailed(command.error)
+        raise ActionNeverHappened(command.error)
     raise ActionInDoubt(command.error)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 
 import uvicorn
@@ -16,7 +18,9 @@ from django.conf import settings
 
 log = logging.getLogger(__name__)
 
-STOP_SECONDS = 10
+STOP_SECONDS = 60
+"""How long the worker may go on with the execution at hand."""
+
 RESTART_SECONDS = 1.0
 
 
@@ -41,10 +45,12 @@ class WorkerProcess:
         self._stop.set()
         self._thread.join()
         self._process.terminate()
+        log.info("The worker ends after the execution at hand; Ctrl-C does not wait for it.")
         try:
             self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
             self._process.kill()  # its lease will run out, and another worker takes over
+            self._process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
         manage = Path(sys.argv[0]).resolve()
@@ -72,9 +78,13 @@ def serve(*, host: str, port: int) -> None:
         lifespan="off",
         server_header=False,
     )
-    server = uvicorn.Server(config)
-    with WorkerProcess():
-        try:
-            server.run()
-        except KeyboardInterrupt:
-            log.info("Stopped.")
+    if threading.current_thread() is threading.main_thread():
+        # The server passes signals on when it has stopped; this one would end us there and then.
+        signal.signal(signal.SIGTERM, _interrupt)
+    with contextlib.suppress(KeyboardInterrupt), WorkerProcess():
+        uvicorn.Server(config).run()
+    log.info("Stopped.")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  the signal module's signature
+    raise KeyboardInterrupt

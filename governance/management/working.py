@@ -117,8 +117,15 @@ class Worker:
 
     def run(self) -> None:
         """Do what the task engine delivers, and sweep, until told to stop."""
+        log.info("%s works; task engine: %s", self.by.label, settings.GOVERNANCE_ENGINE)
         with self._sweeper:
             engines.run(self._stop)
+
+    def sweep(self) -> None:
+        """Only sweep, until told to stop."""
+        log.info("%s sweeps; task engine: %s", self.by.label, settings.GOVERNANCE_ENGINE)
+        with self._sweeper:
+            self._stop.wait()
 
     def _work_once(self) -> bool:
         """Carry out one execution; whether there was one."""

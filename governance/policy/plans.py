@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -19,6 +20,8 @@ MAX_BYTES = 256_000
 MAX_STEPS = 50
 """Most steps in one plan."""
 
+_ID = r"^[a-z][a-z0-9_]{0,49}$"
+
 MISSING = object()
 """Marks a side of a difference that is not there, which is not the same as null."""
 
@@ -26,7 +29,7 @@ MISSING = object()
 class _Step(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
+    id: Annotated[str, Field(pattern=_ID)]
     action_type: Annotated[str, Field(min_length=1, max_length=100)]
     params: dict[str, Json]
     when: Annotated[str, Field(min_length=1)] = ""  # only where none is given, so null is refused
@@ -94,6 +97,11 @@ def parse(data: Json) -> Plan:
     steps = tuple(Step(step.id, step.action_type, step.params, step.when or None) for step in found)
     _check(steps)
     return Plan(steps, text)
+
+
+def is_id(text: str) -> bool:
+    """Whether a step could have this id."""
+    return re.fullmatch(_ID, text) is not None
 
 
 def parse_step(data: Json) -> Step:

@@ -10,7 +10,8 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from governance.domain.values import Json
 
@@ -21,6 +22,13 @@ SHORTEST = 4
 
 SHORTEST_NAMED = 6
 """Texts that are secrets only by their name, as `{"token": "next"}` may be, must be longer."""
+
+MAX_NAMED = 500
+"""Most secrets that one value names: each costs a search of whatever may hold it.
+
+Of more, the longest count: they are the likeliest to be credentials, and found by accident least.
+The others are still masked where their own member stands.
+"""
 
 SECRET_HEADERS = frozenset(
     {
@@ -88,7 +96,10 @@ _AUTHORIZATION = re.compile(
     r"[^\s\"',\[][^\s\"',]*",
     re.IGNORECASE,
 )
-_COOKIES = re.compile(r"(?P<name>\bcookie:\s*)(?=[^\s\"'=]+=)[^\r\n\"']+", re.IGNORECASE)
+# The name ends before another `cookie:`, and is not given back: else many make this quadratic.
+_COOKIES = re.compile(
+    r"(?P<name>\bcookie:\s*)(?=(?:(?!\bcookie:)[^\s\"'=])++=)[^\r\n\"']+", re.IGNORECASE
+)
 _HEADERS = re.compile(
     r"(?P<name>\b(?:"
     + "|".join(sorted(name for name in SECRET_HEADERS if name.startswith("x-")))
@@ -96,6 +107,7 @@ _HEADERS = re.compile(
     re.IGNORECASE,
 )
 _UNRESERVED = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
+_BETWEEN = "\udfff"  # no form holds it, for half a surrogate pair cannot be encoded
 
 
 def redact(value: Json, secrets: Iterable[str]) -> Json:
@@ -107,7 +119,11 @@ def redact(value: Json, secrets: Iterable[str]) -> Json:
     forms = sorted(
         {form for secret in secrets if secret for form in _forms(secret)}, key=len, reverse=True
     )
-    return _masked(value, forms) if forms else value
+    if not forms:
+        return value
+    texts = list(dict.fromkeys(_texts(value)))
+    shown = dict(zip(texts, _without(texts, forms), strict=True))
+    return _masked(value, shown, frozenset(forms))
 
 
 def clean(value: Json) -> Json:
@@ -145,7 +161,8 @@ def clean_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 def named_secrets(value: Json) -> frozenset[str]:
     """The texts that `clean` masks for their member's name, where they are long enough to find.
 
-    Masking these wherever they turn up (`redact`) covers what a far side makes of them.
+    Masking these wherever they turn up (`redact`) covers what a far side makes of them. At most
+    MAX_NAMED, the longest.
     """
     found: set[str] = set()
     level: list[tuple[str, Json]] = [("", value)]
@@ -157,7 +174,8 @@ def named_secrets(value: Json) -> frozenset[str]:
             level += [(name, each) for each in child]
         elif isinstance(child, str) and is_secret_name(name):
             found.add(child)
-    return frozenset(text for text in found if len(text) >= SHORTEST_NAMED)
+    long = (text for text in found if len(text) >= SHORTEST_NAMED)
+    return frozenset(sorted(long, key=lambda text: (-len(text), text))[:MAX_NAMED])
 
 
 def conceal(value: Json, known: Json, name: str = "") -> Json:
@@ -210,15 +228,42 @@ def _is_reference(value: Json) -> bool:
     return isinstance(value, dict) and len(value) == 1 and bool(REFERENCES & value.keys())
 
 
-def _masked(value: Json, forms: list[str]) -> Json:
+def _texts(value: Json) -> Iterator[str]:
+    """Every text and key in a JSON value."""
+    level: list[Json] = [value]
+    while level:
+        child = level.pop()
+        if isinstance(child, str):
+            yield child
+        elif isinstance(child, dict):
+            yield from child
+            level += child.values()
+        elif isinstance(child, list):
+            level += child
+
+
+def _without(texts: list[str], forms: list[str]) -> list[str]:
+    """The texts with every form masked, the first ones first.
+
+    One search per form through all texts at once: an alternation of thousands of forms tries each
+    at every place, and lets no other thread run meanwhile; a search of each text costs most when
+    there are many short ones.
+    """
+    joined = _BETWEEN.join(texts)
+    for form in forms:
+        joined = joined.replace(form, MASK)
+    pieces = iter(joined.split(_BETWEEN))
+    return [_BETWEEN.join(islice(pieces, text.count(_BETWEEN) + 1)) for text in texts]
+
+
+def _masked(value: Json, shown: dict[str, str], forms: frozenset[str]) -> Json:
+    """The value with its texts as they are `shown`, and without the numbers that are a form."""
     if isinstance(value, str):
-        for form in forms:
-            value = value.replace(form, MASK)
-        return value
+        return shown[value]
     if isinstance(value, dict):
-        return {_masked(key, forms): _masked(child, forms) for key, child in value.items()}
+        return {shown[key]: _masked(child, shown, forms) for key, child in value.items()}
     if isinstance(value, list):
-        return [_masked(child, forms) for child in value]
+        return [_masked(child, shown, forms) for child in value]
     if isinstance(value, int | float) and not isinstance(value, bool):
         return MASK if str(value) in forms else value
     return value

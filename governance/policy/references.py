@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -19,6 +21,16 @@ CREDENTIAL = "$secret"
 
 MAX_LENGTH = 2_000
 """Longest expression accepted, in characters."""
+
+MAX_GROWTH = 64
+"""How many times its input an expression may become, by what its macros could make of it."""
+
+_STRING = re.compile(
+    r"""[rRbB]{0,2}(?:\"{3}.*?\"{3}|'{3}.*?'{3}|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")""",
+    re.DOTALL,
+)
+_MACRO_CALL = re.compile(r"\.\s*(?:map|filter|all|exists|exists_one)\s*\(")
+_MACRO = re.compile(r"\.\s*(?:map|filter|all|exists|exists_one)\s*\([\s(]*([A-Za-z_]\w*)[\s)]*,")
 
 Outputs = Mapping[str, Mapping[str, Json]]
 """By step id: `{"state": "done" | "skipped", "output": {...}}`."""
@@ -61,12 +73,18 @@ def holds(source: str, outputs: Outputs) -> bool:
 
 
 def expressions(value: Json) -> list[Json]:
-    """Every expression in a JSON value, in order. Raises InvalidInput for a mixed object."""
+    """Every expression in a JSON value, in order.
+
+    Raises InvalidInput for a mixed object, and where an expression would choose a credential.
+    """
     if isinstance(value, dict):
         if KEY in value:
             if len(value) != 1:
                 raise InvalidInput(f'an object with "{KEY}" has no other member')
             return [value[KEY]]
+        if CREDENTIAL in value and not isinstance(value[CREDENTIAL], str):
+            # What a far side answered must not choose which of our credentials is sent to it.
+            raise InvalidInput(f'the credential of "{CREDENTIAL}" is named in the plan itself')
         return [found for child in value.values() for found in expressions(child)]
     if isinstance(value, list):
         return [found for child in value for found in expressions(child)]
@@ -124,12 +142,36 @@ def _holds_key(value: Json, key: str) -> bool:
 def _compile(source: str, ids: tuple[str, ...]) -> Any:
     if len(source) > MAX_LENGTH:
         raise InvalidInput(f"an expression is longer than {MAX_LENGTH:,} characters")
+    _refuse_growth(source)
     try:
         return _env(ids).compile(source)
     except (RuntimeError, TypeError, ValueError) as error:  # TypeError: no valid Unicode
         first = str(error).splitlines()[0].removeprefix("INVALID_ARGUMENT: ")
         message = f"`{source}` does not compile: {first} (only earlier steps may be named)"
         raise InvalidInput(message) from error
+
+
+def _refuse_growth(source: str) -> None:
+    """Refuse what could build far more than it was given: CEL counts steps, and no bytes.
+
+    A macro makes a value out of each of its variable's uses, so nested or chained ones multiply:
+    their product bounds how many times its input an expression can become.
+    """
+    bare = _STRING.sub("''", source)
+    if "//" in bare:
+        raise InvalidInput(f"`{source}` holds a comment; leave it out")
+    variables = _MACRO.findall(bare)
+    if len(variables) != len(_MACRO_CALL.findall(bare)):
+        raise InvalidInput(f"`{source}` calls a macro without naming its variable plainly")
+    growth = math.prod(
+        max(1, len(re.findall(rf"(?<![\w.]){name}\b", bare)) - variables.count(name))
+        for name in variables
+    )
+    if growth > MAX_GROWTH:
+        raise InvalidInput(
+            f"`{source}` could make {growth:,} values of every one; use at most {MAX_GROWTH} "
+            "uses of its variables in map, filter, all and exists together"
+        )
 
 
 @lru_cache(maxsize=256)

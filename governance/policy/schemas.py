@@ -22,6 +22,9 @@ COMBINING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "contains", "uniq
 MAX_PROBLEMS = 5
 """How many problems one answer names; the rest are counted."""
 
+Path = tuple[str | int, ...]
+"""Where in the params something stands: the names and positions that lead there."""
+
 
 def check_schema(schema: Json) -> None:
     """Refuse a schema that cannot judge params: raises InvalidInput saying what is wrong."""
@@ -94,11 +97,12 @@ def problems(schema: Json, params: Json, *, unresolved: bool = False) -> tuple[s
     """
     try:
         validator = _compile(canonical_text(schema, what="params_schema"))
-        unknown = references.paths(params) if unresolved else []
+        unknown = frozenset(references.paths(params) if unresolved else [])
+        above = frozenset(path[:n] for path in unknown for n in range(len(path) + 1))
         found = [
             _sentence(error)
             for error in validator.iter_errors(params)
-            if not _is_about_unknown(error, unknown)
+            if not _is_about_unknown(error, unknown, above)
         ]
     except (InvalidInput, ValueError) as error:
         return (str(error),)
@@ -109,14 +113,16 @@ def problems(schema: Json, params: Json, *, unresolved: bool = False) -> tuple[s
 
 
 def _is_about_unknown(
-    error: jsonschema_rs.ValidationError, unknown: list[tuple[str | int, ...]]
+    error: jsonschema_rs.ValidationError, unknown: frozenset[Path], above: frozenset[Path]
 ) -> bool:
-    """Whether an error concerns a reference itself, or a choice that depends on one."""
+    """Whether an error concerns a reference itself, or a choice that depends on one.
+
+    `above`: the references and whatever holds one. Looked up, for both may be thousands.
+    """
     at = tuple(error.instance_path)
-    inside = any(at[: len(path)] == path for path in unknown)
+    inside = any(at[:n] in unknown for n in range(len(at) + 1))
     keyword = str(error.schema_path[-1]) if error.schema_path else ""
-    depends = keyword in COMBINING and any(path[: len(at)] == at for path in unknown)
-    return inside or depends
+    return inside or (keyword in COMBINING and at in above)
 
 
 def _sentence(error: jsonschema_rs.ValidationError) -> str:

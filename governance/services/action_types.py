@@ -157,8 +157,9 @@ def check(row: ActionType) -> None:
 
 def _install(workspace: Workspace, specs: Iterable[ActionSpec], *, by: Actor) -> list[str]:
     created = []
+    there = set(ActionType.objects.of(workspace.id).values_list("key", flat=True))
     for spec in specs:
-        if ActionType.objects.of(workspace.id).filter(key=spec.key).exists():
+        if spec.key in there:
             continue
         row = _from_spec(workspace, spec)
         check(row)

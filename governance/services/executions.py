@@ -127,6 +127,11 @@ def claim(*, execution: Execution, digest: str, by: Actor) -> Claim:
                 "the proposal again and claim with its digest."
             )
         watching.require_free(row.run)
+        if row.proposal is not None and row.proposal.fingerprint != row.agent.fingerprint:
+            raise PlanChanged(
+                "The agent's model, prompt or tools changed after this was approved; cancel it, "
+                "and propose it again."
+            )
         claims.claim(execution=row, by=by, lease=_agent_lease())
         refusal = _clear_and_send(row, by=by)
     if refusal:

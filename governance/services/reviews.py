@@ -15,9 +15,9 @@ from governance.domain.errors import (
     PlanChanged,
 )
 from governance.domain.roles import Right
-from governance.domain.states import ProposalState
+from governance.domain.states import ProposalState, RunState
 from governance.domain.values import Json, require_text
-from governance.domain.words import Complexity, Opinion, Reversibility, ReviewVerdict, Route
+from governance.domain.words import Complexity, Mode, Opinion, Reversibility, ReviewVerdict, Route
 from governance.models import Advice, Agent, Membership, Proposal, Review, Workspace
 from governance.policy import plans
 from governance.policy.plans import Plan
@@ -66,6 +66,7 @@ def approve(
             require_same_subject(plan, edit)
         plan = edit if edit is not None and edited else plan
         catalogue = clearing.look_up(plan, agent=row.agent, by_system=own)
+        _require_run(row, catalogue)
         cleared = clearing.clear(plan, agent=row.agent, run=row.run, by_system=own)
         clearing.record(cleared, agent=row.agent, by=by, run=row.run, proposal=row)
         if cleared.route.within(Route.PROPOSAL):
@@ -101,6 +102,7 @@ def approve_on_advice(*, advice: Advice, by: Actor) -> Proposal:
             raise NotAllowed("The adviser is no active autonomous agent any more.")
         plan = plans.parse_text(row.plan_in_force)
         catalogue = clearing.look_up(plan, agent=row.agent)
+        _require_run(row, catalogue)
         _require_light(catalogue, required=row.required_approvals)
         cleared = clearing.clear(plan, agent=row.agent, run=row.run)
         clearing.record(cleared, agent=row.agent, by=by, run=row.run, proposal=row)
@@ -189,9 +191,15 @@ def _waiting(proposal: Proposal, *, digest: str, any_agent: bool = False) -> Pro
             "The agent's model, prompt or tools changed after it proposed this; reject it, and "
             "let the agent propose again."
         )
-    if row.run is not None and row.run.finished_at is not None and not any_agent:
-        raise PlanChanged(f"The run has {row.run.state} meanwhile; reject or cancel this.")
     return row
+
+
+def _require_run(row: Proposal, catalogue: Catalogue) -> None:
+    """A run that succeeded may leave plans to people, and workers; no agent acts in it any more."""
+    if row.run is None or row.run.finished_at is None:
+        return
+    if row.run.state != RunState.SUCCEEDED or catalogue.mode is Mode.AGENT:
+        raise PlanChanged(f"The run has {row.run.state} meanwhile; reject or cancel this.")
 
 
 def _is_intact(row: Proposal) -> bool:

@@ -118,9 +118,9 @@ def require_free(run: Run | None) -> None:
 
 
 def before_step(row: ExecutionStep) -> None:
-    """Keep a step back while its run is paused, and for good once its run was ended.
+    """Keep a step back while its run is paused, and for good once its run failed or was abandoned.
 
-    Raises ActionWaits, ActionFailed. Needs a transaction.
+    What a run that succeeded left behind is carried out. Raises ActionWaits, ActionFailed. Needs a transaction.
     """
     run = row.execution.run
     if run is None:
@@ -129,8 +129,10 @@ def before_step(row: ExecutionStep) -> None:
     if session is not None and session.state == SupervisionState.PAUSED:
         raise ActionWaits(PAUSED, subject=session, until=timezone.now() + PATIENCE)
     state = Run.objects.values_list("state", flat=True).get(pk=run.pk)
-    if state not in {RunState.QUEUED, RunState.RUNNING}:
-        raise ActionFailed(f"The run has {state}; nothing is carried out in it any more.")
+    if state in {RunState.FAILED, RunState.ABANDONED}:
+        raise ActionFailed(
+            f"The run has {state}; nothing is carried out in it any more. Nothing was sent."
+        )
 
 
 def on_step(row: ExecutionStep) -> None:

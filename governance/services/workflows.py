@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +19,8 @@ from governance.models import ActionType, Workflow, Workspace
 from governance.policy import expansion, plans, schemas
 from governance.services import memberships
 from governance.services.validation import cleaned
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,59}")
 
 
 class _Entry(BaseModel):
@@ -64,6 +67,7 @@ def define(
     parsed = plans.parse(plan)
     if any(step.action_type == expansion.ACTION for step in parsed.steps):
         raise InvalidInput("A workflow cannot trigger a workflow; write its steps out.")
+    expansion.check(parsed.as_json())
     _check_names(parsed, params_schema)
     with transaction.atomic():
         memberships.require(by=by, workspace_id=workspace.id, right=Right.GOVERN)
@@ -94,21 +98,30 @@ def define(
 def expanded(plan: Json, *, workspace: Workspace) -> Json:
     """The plan with the newest version of every workflow it triggers written out in its place.
 
-    Raises NotFound for an unknown workflow, InvalidInput for params its schema refuses.
+    Raises NotFound for an unknown workflow, InvalidInput for params its schema refuses and for
+    what a trigger's own condition and params may not name.
     """
     if not isinstance(plan, list) or not any(_triggers(step) for step in plan):
         return plan
     written: list[Json] = []
     for step in plan:
-        written += _expand(step, workspace) if _triggers(step) else [step]
+        written += _expand(step, workspace, _ids(written)) if _triggers(step) else [step]
     return written
+
+
+def _ids(steps: list[Json]) -> tuple[str, ...]:
+    # Not validated yet: what is no id cannot be named either, and is refused with the whole plan.
+    found = (step.get("id") for step in steps if isinstance(step, dict))
+    return tuple(name for name in found if isinstance(name, str) and plans.is_id(name))
 
 
 def _triggers(step: Json) -> bool:
     return isinstance(step, dict) and step.get("action_type") == expansion.ACTION
 
 
-def _expand(step: dict[str, Any], workspace: Workspace) -> list[dict[str, Json]]:
+def _expand(
+    step: dict[str, Any], workspace: Workspace, earlier: tuple[str, ...]
+) -> list[dict[str, Json]]:
     outer = plans.parse_step(step)
     ActionType.objects.keyed(expansion.ACTION, workspace_id=workspace.id)
     name, given = outer.params.get("workflow"), outer.params.get("params", {})
@@ -116,12 +129,16 @@ def _expand(step: dict[str, Any], workspace: Workspace) -> list[dict[str, Json]]
         raise InvalidInput(
             f'Step {outer.id}: write {{"workflow": "its name", "params": {{...}}}} to trigger one.'
         )
+    if not _NAME.fullmatch(name):  # before the database, which cannot even be asked for some
+        raise InvalidInput(
+            f"Step {outer.id}: a workflow's name is a-z, 0-9, _ and -, from a letter, at most 60."
+        )
     workflow = Workflow.objects.newest(name, workspace_id=workspace.id)
     wrong = schemas.problems(workflow.params_schema, given, unresolved=True)
     if wrong:
         raise InvalidInput(f"Step {outer.id}, workflow {name}: {'; '.join(wrong)}.")
     try:
-        return expansion.expand(outer.as_json(), json.loads(workflow.plan))
+        return expansion.expand(outer.as_json(), json.loads(workflow.plan), earlier=earlier)
     except InvalidInput as error:
         raise InvalidInput(f"Step {outer.id}, workflow {name}: {error}.") from error
 

@@ -430,6 +430,7 @@ def test_another_page_is_closed(house, allow, what):
     output = output_of(execution)
     assert output["extracted"] == {"text": "still here"}
     assert output["url"] == site.url("/opening")
+    assert output["refused"]["pages"] == 1
 
 
 def test_a_download_is_refused(house, allow):

@@ -18,6 +18,7 @@ from governance.domain.errors import (
     NotAllowed,
     StaleState,
 )
+from governance.execution import delivery
 from governance.models import (
     Execution,
     LedgerEntry,
@@ -35,6 +36,7 @@ from tests.factories import (
     ProposalFactory,
     approved,
     by,
+    in_doubt,
     make_spec,
     rule,
 )
@@ -309,6 +311,46 @@ def test_a_worker_and_a_cancellation_at_once(house, registered):
     cancelled = sum(isinstance(cancellation, Proposal) for cancellation, _ in results)
     assert after == Counter({"cancelled": cancelled, "executed": 25 - cancelled})
     assert len(done) == 25 - cancelled
+
+
+def test_two_people_settling_a_doubt_at_once(house):
+    doubtful = [in_doubt(row).execution for row in waiting(house, 15)]
+    ann, ben = reviewers(house, 2)
+
+    def found(person, outcome):
+        return lambda i: executions.reconcile(
+            execution=doubtful[i], outcome=outcome, note="I looked.", by=person
+        )
+
+    results = race(15, found(ann, "done"), found(ben, "failed"))
+    assert told(results) == {("Execution", "StaleState"): 15}
+    for execution, ending in zip(doubtful, results, strict=True):
+        winner = next(each for each in ending if isinstance(each, Execution))
+        execution.refresh_from_db()
+        assert (execution.state, execution.version) == (winner.state, winner.version)
+    kinds = ["execution.done", "execution.failed"]
+    assert LedgerEntry.objects.filter(kind__in=kinds).count() == 15
+
+
+def test_two_sweepers_deliver_each_overdue_execution_once(house, registered, monkeypatch):
+    delivered: list[str] = []
+
+    class Engine:
+        def enqueue(self, execution_id):
+            delivered.append(execution_id)
+
+    monkeypatch.setattr(delivery, "import_string", lambda path: Engine())
+    registered(make_spec("stamp"), workspace=house.workspace)
+    run = house.run()
+    ready = [approved(ProposalFactory(run=run, action_type="stamp")).execution for _ in range(20)]
+    delivered.clear()
+
+    def prepare(_):
+        Execution.objects.update(deliver_at=timezone.now())
+
+    results = race(10, *[lambda _: executions.redeliver()] * 2, prepare=prepare)
+    assert [one + other for one, other in results] == [20] * 10
+    assert Counter(delivered) == dict.fromkeys((str(row.pk) for row in ready), 10)
 
 
 def test_two_publishers_at_once(house):

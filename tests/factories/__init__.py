@@ -29,6 +29,7 @@ from tests.factories.moves import (
     retired,
     revoked,
     run_worker,
+    run_worker_to_the_end,
 )
 from tests.factories.outside import AllowedHostFactory, CredentialFactory
 from tests.factories.people import (
@@ -41,6 +42,7 @@ from tests.factories.people import (
 )
 from tests.factories.policies import PolicyVersionFactory, publish_rules, rule
 from tests.factories.records import (
+    AttachmentFactory,
     CanvasFactory,
     DecisionFactory,
     FormAnswerFactory,
@@ -85,6 +87,7 @@ __all__ = [
     "AdviceFactory",
     "AgentFactory",
     "AllowedHostFactory",
+    "AttachmentFactory",
     "BlockedTriggerFactory",
     "CanvasFactory",
     "CeilingFactory",
@@ -148,6 +151,7 @@ __all__ = [
     "revoked",
     "rule",
     "run_worker",
+    "run_worker_to_the_end",
     "steer",
     "terminated",
     "training_begun",

@@ -170,6 +170,26 @@ def run_worker() -> list[Execution]:
     return found
 
 
+def run_worker_to_the_end() -> list[datetime.timedelta]:
+    """As `run_worker`, and again whenever something is due to be tried again.
+
+    Returns how long each of these waits was, to the microsecond: the clock stands still meanwhile.
+    """
+    waits = []
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        run_worker()
+        while due := _next_due():
+            waits.append(due - timezone.now())
+            clock.move_to(due)
+            run_worker()
+    return waits
+
+
+def _next_due() -> datetime.datetime | None:
+    ready = Execution.objects.filter(state=ExecutionState.READY, not_before__gt=timezone.now())
+    return ready.order_by("not_before").values_list("not_before", flat=True).first()
+
+
 def _approved_execution(proposal: Proposal) -> Execution:
     if proposal.state == ProposalState.PROPOSED:
         proposal = approved(proposal)

@@ -1,4 +1,4 @@
-"""What is written once and never moves: decisions, canvases, ledger entries."""
+"""What is written once and never moves: decisions, canvases, pictures, ledger entries."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from django.db import transaction
 from governance import gate, ledger
 from governance.domain.roles import Role
 from governance.domain.words import Mode
-from governance.models import Canvas, Decision, FormAnswer, LedgerEntry
-from governance.services import actions, forms
+from governance.models import Attachment, Canvas, Decision, FormAnswer, LedgerEntry
+from governance.services import actions, attachments, forms
 from tests.factories.base import ServiceFactory
+from tests.factories.devices import PIXEL
 from tests.factories.moves import run_worker
 from tests.factories.people import BY_SYSTEM, member_of
 from tests.factories.runs import RunFactory
+from tests.factories.waiting import ExecutionStepFactory
 
 MARKDOWN = {"kind": "markdown", "title": "A note", "markdown": "# A note"}
 WHY = {"name": "why", "label": "Why?", "type": "text", "required": True}
@@ -68,6 +70,19 @@ class FormAnswerFactory(ServiceFactory):
     def make(cls, *, canvas, answers=None, by=None):
         by = by or member_of(canvas.workspace, Role.REVIEWER)
         return forms.answer(canvas=canvas, answers=answers or {"why": "because"}, by=by)
+
+
+class AttachmentFactory(ServiceFactory):
+    """A picture of one pixel, of a step that waits for a worker."""
+
+    class Meta:
+        model = Attachment
+
+    step = factory.SubFactory(ExecutionStepFactory)
+
+    @classmethod
+    def make(cls, *, step, name="page", content=PIXEL, by=BY_SYSTEM):
+        return attachments.keep(step_id=step.id, name=name, content=content, by=by)
 
 
 class LedgerEntryFactory(ServiceFactory):

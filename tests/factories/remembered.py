@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.db import models, transaction
 
 from governance.execution import registry
+from governance.models import Workspace
 
 Built = TypeVar("Built")
 
@@ -22,8 +23,8 @@ Built = TypeVar("Built")
 class Remembered(Generic[Built]):
     """`get` returns what `build` would.
 
-    It builds anew where other handlers are registered, and where a row of another test's fixture
-    has the number of one of ours.
+    It builds anew where other handlers are registered, and where some of its rows are there
+    already, or others under their numbers.
     """
 
     def __init__(self, build: Callable[[], Built]) -> None:
@@ -61,8 +62,12 @@ def _rows_since(before: dict[type[models.Model], set]) -> list[models.Model]:
 
 
 def _is_free(rows: list[models.Model]) -> bool:
-    users = [row.pk for row in rows if isinstance(row, get_user_model())]
-    return not get_user_model()._default_manager.filter(pk__in=users).exists()
+    return not any(
+        model._default_manager.filter(
+            pk__in=[row.pk for row in rows if isinstance(row, model)]
+        ).exists()
+        for model in (Workspace, get_user_model())
+    )
 
 
 @transaction.atomic

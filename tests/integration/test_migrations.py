@@ -17,9 +17,14 @@ from governance.services import actions
 from tests.factories import (
     ActionTypeFactory,
     AgentFactory,
+    AllowedHostFactory,
+    AttachmentFactory,
     CanvasFactory,
     CeilingFactory,
+    CredentialFactory,
     DecisionFactory,
+    DeviceCommandFactory,
+    DeviceFactory,
     ExecutionFactory,
     ExecutionStepFactory,
     FormAnswerFactory,
@@ -36,6 +41,7 @@ from tests.factories import (
     WorkflowFactory,
     WorkspaceFactory,
     cancelled,
+    claimed,
     executed,
     published,
     rejected,
@@ -43,6 +49,7 @@ from tests.factories import (
     rule,
     terminated,
 )
+from tests.factories.devices import claimed_command
 from tests.integration import impossible_watching
 from tests.unit.elsewhere import database_url, run_elsewhere
 
@@ -109,6 +116,12 @@ def decided_by_someone(**columns):
     return {**columns, "decided_by_id": "somebody"}
 
 
+def in_hand():
+    """A command that its device has claimed, and not reported on."""
+    return claimed_command(DeviceCommandFactory())
+
+
+mail_domain = partial(AllowedHostFactory, use="mail")
 rejection = partial(ReviewFactory, verdict="reject", comment="no")
 
 # Which constraint; a possible row; the change that would make it impossible.
@@ -122,20 +135,58 @@ IMPOSSIBLE = [
     ("action_type_approvals_1_to_20", ActionTypeFactory, {"required_approvals": 21}),
     ("action_type_expiry_positive", ActionTypeFactory, {"expires_after": datetime.timedelta()}),
     ("action_type_expiry_positive", ActionTypeFactory, {"expires_after": datetime.timedelta(-1)}),
+    ("action_type_attempts_1_to_20", ActionTypeFactory, {"max_attempts": 0}),
+    ("action_type_attempts_1_to_20", ActionTypeFactory, {"max_attempts": 21}),
+    ("action_type_timeout_1_to_3600", ActionTypeFactory, {"timeout_seconds": 0}),
+    ("action_type_timeout_1_to_3600", ActionTypeFactory, {"timeout_seconds": 3_601}),
     ("agent_maturity_known", AgentFactory, {"maturity": "expert"}),
     ("agent_maturity_known", AgentFactory, {"maturity": ""}),
     ("agent_state_known", AgentFactory, {"state": "asleep"}),
     ("agent_confidence_0_to_1", AgentFactory, {"confidence_score": -0.01}),
     ("agent_confidence_0_to_1", AgentFactory, {"confidence_score": 1.01}),
+    ("allowed_host_use_known", AllowedHostFactory, {"use": "gopher"}),
+    ("allowed_host_port_1_to_65535", AllowedHostFactory, {"port": 0}),
+    ("allowed_host_port_1_to_65535", AllowedHostFactory, {"port": 65_536}),
+    ("allowed_host_private_is_exact", AllowedHostFactory, {"allow_private": True}),
+    (
+        "allowed_host_private_is_exact",
+        AllowedHostFactory,
+        {"allow_private": True, "port": 80, "host": "*.example.com"},
+    ),
+    (
+        "allowed_host_private_is_exact",
+        mail_domain,
+        {"allow_private": True},
+    ),
+    ("allowed_host_mail_is_a_domain", mail_domain, {"port": 25}),
+    ("allowed_host_mail_is_a_domain", mail_domain, {"deduplicates": True}),
+    ("attachment_media_type_known", AttachmentFactory, {"media_type": "image/svg+xml"}),
     ("canvas_kind_known", CanvasFactory, {"kind": "video"}),
     ("ceiling_maturity_known", CeilingFactory, {"maturity": "expert"}),
     ("ceiling_state_known", CeilingFactory, {"state": "broken"}),
     ("ceiling_lifted_pairs", CeilingFactory, {"state": "lifted"}),
     ("ceiling_lifted_pairs", CeilingFactory, {"lifted_at": NOW}),
+    ("credential_kind_known", CredentialFactory, {"kind": "rumour"}),
     ("decision_kind_known", DecisionFactory, {"kind": "guess"}),
     ("decision_route_known", DecisionFactory, {"route": "maybe"}),
     ("decision_names_its_subject", DecisionFactory, {"action_type": ""}),
     ("decision_names_its_subject", DecisionFactory, {"kind": "trigger"}),
+    ("device_state_known", DeviceFactory, {"state": "lost"}),
+    ("device_command_kind_known", DeviceCommandFactory, {"kind": "microphone"}),
+    ("device_command_state_known", DeviceCommandFactory, {"state": "lost"}),
+    ("device_command_claimed_pairs", DeviceCommandFactory, {"state": "claimed"}),
+    ("device_command_claimed_pairs", DeviceCommandFactory, {"claimed_at": NOW}),
+    ("device_command_reported_pairs", in_hand, {"state": "done"}),
+    ("device_command_reported_pairs", in_hand, {"reported_at": NOW}),
+    ("device_command_says_why", DeviceCommandFactory, {"state": "expired"}),
+    ("device_command_says_why", in_hand, {"state": "in_doubt"}),
+    ("device_command_says_why", in_hand, {"state": "failed", "reported_at": NOW}),
+    ("device_command_photo_of_camera", DeviceCommandFactory, {"photo": b"x"}),
+    (
+        "device_command_photo_of_camera",
+        in_hand,
+        {"state": "done", "reported_at": NOW, "photo": b"x"},  # of a location
+    ),
     ("execution_mode_known", ExecutionFactory, {"mode": "robot"}),
     ("execution_route_known", ExecutionFactory, {"cleared_route": "maybe"}),
     ("execution_state_known", ExecutionFactory, {"state": "waiting"}),
@@ -144,6 +195,12 @@ IMPOSSIBLE = [
     ("execution_finished_pairs", ExecutionFactory, {"state": "done"}),
     ("execution_finished_pairs", ExecutionFactory, {"state": "cancelled"}),
     ("execution_finished_pairs", ExecutionFactory, {"finished_at": NOW}),
+    ("execution_waiting_pairs", ExecutionFactory, {"waiting_for": new_id()}),
+    (
+        "execution_waiting_pairs",
+        lambda: claimed(ExecutionFactory()),
+        {"waiting_for": new_id(), "not_before": NOW},
+    ),
     ("execution_failed_says_why", ExecutionFactory, {"state": "failed", "finished_at": NOW}),
     ("grant_route_loosens", GrantFactory, {"route": "training"}),
     ("grant_route_loosens", GrantFactory, {"route": "denied"}),
@@ -200,9 +257,10 @@ IMPOSSIBLE = [
     ("run_started_pairs", RunFactory, {"started_at": None}),
     ("run_started_pairs", QueuedRunFactory, {"started_at": NOW}),
     ("step_effect_known", ready_step, {"effect": "global"}),
-    ("step_state_known", ready_step, {"state": "lost"}),
+    ("step_state_known", ready_step, {"state": "waiting"}),
     ("step_finished_pairs", ready_step, {"state": "done"}),
     ("step_finished_pairs", ready_step, {"state": "not_run"}),
+    ("step_finished_pairs", ready_step, {"state": "skipped"}),
     ("step_finished_pairs", ready_step, {"finished_at": NOW}),
     ("step_sent_has_time", ready_step, {"state": "sent"}),
     ("step_sent_has_time", ready_step, {"state": "in_doubt"}),
@@ -271,7 +329,34 @@ def keyed_proposal():
 TWICE = [
     ("action_type_key_once", "actiontype.workspace_id, actiontype.key", ActionTypeFactory, {}),
     ("agent_name_once", "agent.workspace_id, agent.name", AgentFactory, {}),
+    (
+        "allowed_host_once",
+        "allowedhost.workspace_id, allowedhost.use, allowedhost.host",
+        AllowedHostFactory,
+        {"note": "for something else"},
+    ),
+    (
+        "allowed_host_and_port_once",
+        "allowedhost.workspace_id, allowedhost.use, allowedhost.host, allowedhost.port",
+        partial(AllowedHostFactory, port=8443),
+        {"note": "for something else"},
+    ),
+    ("attachment_name_once", "attachment.step_id, attachment.name", AttachmentFactory, {}),
     ("ceiling_one_active", "ceiling.agent_id", CeilingFactory, {}),
+    (
+        "credential_name_once",
+        "credential.workspace_id, credential.name",
+        CredentialFactory,
+        {},
+    ),
+    (
+        "device_name_once",
+        "device.workspace_id, device.name",
+        DeviceFactory,
+        {"key_prefix": "another"},
+    ),
+    ("device_key_prefix", "device.key_prefix", DeviceFactory, {"name": "another"}),
+    ("devicecommand_step_id", "devicecommand.step_id", DeviceCommandFactory, {}),
     ("membership_once", "membership.workspace_id, membership.user_id", MembershipFactory, {}),
     (
         "policy_number_once",
@@ -365,6 +450,9 @@ def test_what_may_be_there_twice_may():
     insert_copy(ProposalFactory(), {})  # without an idempotency key
     insert_copy(draft(), {})  # without a number
     insert_copy(AgentFactory(), {"name": "another"})
+    insert_copy(AllowedHostFactory(), {"port": 8443})
+    insert_copy(AllowedHostFactory(), {"use": "mail"})
+    insert_copy(AttachmentFactory(), {"name": "another"})
     insert_copy(ReviewFactory(), {"digest": "of an edited plan"})
     insert_copy(ReviewFactory(verdict="abstain"), {})
     insert_copy(terminated(SupervisionSessionFactory()), {})  # whose run may be watched again

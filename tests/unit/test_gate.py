@@ -113,6 +113,91 @@ def test_params_that_the_schema_refuses_are_denied_with_the_reason(house):
     assert act(agent, params={"to": "ada"}).route is Route.EXECUTION
 
 
+# --- What is not known yet ------------------------------------------------------------------------
+
+LATER = {"$cel": "steps.fetch.output.x"}
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "to": {"type": "string"},
+        "amount": {"type": "integer", "maximum": 100},
+        "lines": {"type": "array", "items": {"type": "string"}, "minItems": 2},
+    },
+    "additionalProperties": False,
+}
+
+# params, what the schema says of them while references stand for values nobody knows
+UNRESOLVED = [
+    ({"to": LATER, "amount": LATER, "lines": LATER}, None),
+    ({"lines": [LATER, LATER]}, None),
+    ({"lines": [LATER, "x"], "amount": 100}, None),
+    # what is known is held to the schema all the same
+    ({"lines": [LATER, 5]}, "params/lines/1"),
+    ({"lines": [LATER]}, "params/lines"),
+    ({"to": LATER, "amount": 101}, "params/amount"),
+    ({"to": LATER, "more": 1}, "Additional properties"),
+]
+
+
+@pytest.mark.parametrize(("params", "says"), UNRESOLVED)
+def test_a_schema_judges_what_is_known(house, params, says):
+    house.action_type("pay", params_schema=SCHEMA)
+    agent = house.agent("autonomous")
+    answer = act(agent, params=params, unresolved=True)
+    assert answer.route is (Route.DENIED if says else Route.EXECUTION)
+    assert (says or "") in " ".join(answer.verdict.reasons)
+    assert act(agent, params=params).route is Route.DENIED  # to the worker nothing is unknown
+
+
+# a rule's condition, params in which references stand, whether the rule counts as matched
+RULES_AND_REFERENCES = [
+    ('params.to == "evil"', {"to": LATER}, True),
+    ('params.to != "good"', {"to": LATER}, True),
+    ('params.to in ["evil", "worse"]', {"to": LATER}, True),
+    ('params.to.endsWith("evil")', {"to": LATER}, True),
+    ("params.amount > 100", {"amount": LATER}, True),
+    ("params.a.b > 100", {"a": {"b": LATER}}, True),
+    ("params.lines[0] == 1", {"lines": [LATER, 2]}, True),
+    ("params.lines[1] == 3", {"lines": [LATER, 2]}, True),  # without one it is another list
+    ("size(params.lines) > 5", {"lines": LATER}, True),
+    ("params.lines.exists(l, l.x == 1)", {"lines": [{"x": LATER}]}, True),
+    # it does not depend on what is unknown
+    ("params.amount > 100", {"amount": 5, "to": LATER}, False),
+    ("params.amount > 100", {"amount": 101, "to": LATER}, True),
+    ("params.a.c > 100", {"a": {"b": LATER, "c": 5}}, False),
+    ('params.amount > 100 && params.to == "evil"', {"amount": 5, "to": LATER}, False),
+    ('agent.maturity == "intern"', {"to": LATER}, False),
+]
+
+
+@pytest.mark.parametrize(("condition", "params", "matched"), RULES_AND_REFERENCES)
+def test_a_rule_that_looks_at_what_is_not_known_counts_as_matched(
+    house, pay, condition, params, matched
+):
+    house.publish(rule("look", condition=condition, route="proposal"))
+    answer = act(house.agent("autonomous"), params=params, unresolved=True)
+    assert answer.route is (Route.PROPOSAL if matched else Route.EXECUTION)
+
+
+def test_a_grant_that_looks_at_what_is_not_known_is_absent(house, pay):
+    agent = house.agent("intern")
+    GrantFactory(agent=agent, action_type="pay", condition='params.to != "evil"')
+    assert act(agent, params={"to": "good"}).route is Route.EXECUTION
+    assert act(agent, params={"to": LATER}, unresolved=True).route is Route.PROPOSAL
+
+
+def test_the_digest_of_a_decision_is_that_of_the_references(house, pay):
+    agent = house.agent("autonomous")
+    digests = {
+        act(agent, params=params, unresolved=True).params_digest
+        for params in ({}, {"to": LATER}, {"to": {"$cel": "steps.fetch.output.y"}})
+    }
+    assert len(digests) == 3
+
+
+# --- Stopped --------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     ("stop", "reason"),
     [

@@ -299,6 +299,6 @@ def test_a_random_walk_follows_the_table_with_one_entry_a_move(walk, house):
     machine = type("ThisWalk", (Walk,), {"walk": walk})
     Walk.person = house.governor.pk
     examples = settings(
-        max_examples=12, stateful_step_count=12, suppress_health_check=list(HealthCheck)
+        max_examples=10, stateful_step_count=8, suppress_health_check=list(HealthCheck)
     )
     run_machine(machine, settings=examples)

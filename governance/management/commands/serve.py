@@ -19,7 +19,7 @@ LARGEST_PORT = 65_535
 class Command(GovernanceCommand):
     """For one machine; for several, see docs/operating.md."""
 
-    help = "Run the web server and a worker together, until Ctrl-C."
+    help = "Run the web server and a worker together, until stopped (Ctrl-C or SIGTERM)."
     example = "manage.py serve --port 8000"
     needs_workspace = False
 

@@ -25,14 +25,17 @@ class Command(GovernanceCommand):
     help = (
         "Carry out what the task engine delivers, and sweep, until stopped (Ctrl-C or SIGTERM "
         "ends it after the execution at hand). With --drain, carry out what is ready, without "
-        "the engine, and stop."
+        "the engine, and stop. With --sweep, only sweep: beside workers that the engine's own "
+        "command has started."
     )
     example = "manage.py worker --drain"
     needs_workspace = False
 
     def options(self, parser: CommandParser) -> None:
         """When to stop."""
-        parser.add_argument("--drain", action="store_true", help="stop when nothing is ready")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--drain", action="store_true", help="stop when nothing is ready")
+        how.add_argument("--sweep", action="store_true", help="sweep, and carry out nothing")
         parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
 
     def run(self, **options: Any) -> dict[str, Any]:
@@ -42,7 +45,7 @@ class Command(GovernanceCommand):
             stop_on_signals(stop)
         worker = Worker(stop=stop, parent=options["parent"])
         if not options["drain"]:
-            worker.run()
+            worker.sweep() if options["sweep"] else worker.run()
             return {name: worker.counts[name] for name in SWEPT}
         worker.drain()
         self._require_drained()

@@ -113,7 +113,9 @@ def every_page(proposal):
         steps = execution.steps.exclude(output="")
         addresses += [f"{base}/output/{step.pk}/" for step in steps]
     addresses += [url("decision", "change", row) for row in Decision.objects.all()]
-    return addresses + [url("ledgerentry", "change", row) for row in LedgerEntry.objects.all()]
+    # What the ledger holds of the workspace itself was written before there was a plan.
+    entries = LedgerEntry.objects.filter(created_at__gte=proposal.run.created_at)
+    return addresses + [url("ledgerentry", "change", row) for row in entries]
 
 
 def assert_hidden(client, proposal, log):

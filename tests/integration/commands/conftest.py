@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from django.apps import apps
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, execute_from_command_line
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,14 @@ def run(name: str, *arguments: str) -> Result:
     except CommandError as error:
         return Result(error.returncode, out.getvalue(), err.getvalue() + str(error))
     return Result(0, out.getvalue(), err.getvalue())
+
+
+def typed(*arguments: str) -> Result:
+    """What `manage.py` does with these arguments, from the first to the exit, in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        execute_from_command_line(["manage.py", *arguments])
+    return Result(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def rows() -> dict[str, int]:

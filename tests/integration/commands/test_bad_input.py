@@ -9,6 +9,8 @@ import sys
 import pytest
 from django.conf import settings
 
+from tests.integration.commands.conftest import typed
+
 COMMANDS = (
     "setup",
     "register_agent",
@@ -145,10 +147,10 @@ def test_a_refusal_is_json_when_asked_for(refused, bot):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_shows_an_example_and_the_exit_codes(name):
-    result = _manage(name, "--help")
-    assert result.returncode == 0
-    assert f"manage.py {name}" in result.stdout
-    assert "0 done, 1 refused, 2 wrong use" in result.stdout
+    result = typed(name, "--help")
+    assert result.code == 0
+    assert f"manage.py {name}" in result.out
+    assert "0 done, 1 refused, 2 wrong use" in result.out
 
 
 @pytest.mark.parametrize(
@@ -156,9 +158,12 @@ def test_help_shows_an_example_and_the_exit_codes(name):
     [("decide",), ("trigger", "bot", "--source", "wind"), ("propose", "bot"), ("approve", "x")],
 )
 def test_wrong_use_ends_with_two(arguments):
-    assert _manage(*arguments).returncode == 2
+    assert typed(*arguments).code == 2
 
 
-def _manage(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+def test_the_program_itself_ends_likewise():
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "decide"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "the following arguments are required: agent" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
-from django.conf import settings
 
 from governance.models import Device, DeviceCommand, LedgerEntry
 from governance.services import devices
@@ -17,7 +13,7 @@ from tests.factories.devices import (
     RegistrationFactory,
     claimed_command,
 )
-from tests.integration.commands.conftest import run
+from tests.integration.commands.conftest import run, typed
 
 NAMES = ("register_device", "rotate_device_key", "retire_device", "simulate_device")
 
@@ -108,33 +104,24 @@ def test_the_simulator_with_a_key_that_opens_nothing(live_server, phone, monkeyp
         (("--once", "--count", "2"), 2, "not allowed with argument"),
     ],
 )
-def test_the_simulator_used_wrongly(arguments, code, says):
-    result = _manage("simulate_device", *arguments, key="agd_0123456789ab_" + "x" * 43)
-    assert result.returncode == code
-    assert says in result.stderr
+def test_the_simulator_used_wrongly(monkeypatch, arguments, code, says):
+    monkeypatch.setenv("GOVERNANCE_DEVICE_KEY", "agd_0123456789ab_" + "x" * 43)
+    call = typed if code == 2 else run
+    result = call("simulate_device", *arguments)
+    assert result.code == code
+    assert says in result.err
 
 
-def test_the_simulator_without_a_key_says_where_to_put_it():
-    result = _manage("simulate_device", "--once", key="")
-    assert result.returncode == 2
-    assert "Set GOVERNANCE_DEVICE_KEY" in result.stderr
-    assert "Traceback" not in result.stderr
+def test_the_simulator_without_a_key_says_where_to_put_it(monkeypatch):
+    monkeypatch.delenv("GOVERNANCE_DEVICE_KEY", raising=False)
+    result = run("simulate_device", "--once")
+    assert result.code == 2
+    assert "Set GOVERNANCE_DEVICE_KEY" in result.err
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_help_shows_an_example_and_the_exit_codes(name):
-    result = _manage(name, "--help", key="")
-    assert result.returncode == 0
-    assert f"manage.py {name}" in result.stdout
-    assert "0 done, 1 refused, 2 wrong use" in result.stdout
-
-
-def _manage(*arguments: str, key: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={**os.environ, "GOVERNANCE_DEVICE_KEY": key},
-    )
+    result = typed(name, "--help")
+    assert result.code == 0
+    assert f"manage.py {name}" in result.out
+    assert "0 done, 1 refused, 2 wrong use" in result.out

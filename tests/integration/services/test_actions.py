@@ -244,6 +244,7 @@ NO_PLAN = [
     ({"params": {"x": "y" * 1_000_000}}, "at most 256,000 are accepted"),
     ({"params": {"x": "\x00"}}, r"character U\+0000"),
     ({"params": {"x": {"$cel": "steps.a.output"}}}, "only earlier steps may be named"),
+    ({"params": {"x": {"$cel": "1"}}}, "an agent carries its step out as it stands"),
     ({"reasoning": "r" * 10_001}, "reasoning is 10,001 characters long"),
     ({"title": "t" * 201}, "title is 201 characters long"),
     ({"idempotency_key": ""}, "idempotency key is empty"),

@@ -23,6 +23,7 @@ from tests.factories import (
     registered_handler,
     resumed,
     rule,
+    run_worker_to_the_end,
 )
 from tests.integration.services.checks import everything, kinds, recorded
 
@@ -202,43 +203,56 @@ SECRET = "password=hunter2"
 UNKNOWN = "The handler of stamp raised RuntimeError; see the worker's log."
 FAILED, DOUBT = ("failed", "failed", ["failed"]), ("in_doubt", "in_doubt", ["in_doubt"])
 
-# what the handler does, what is kept of it, how it ends where its effect is local, and elsewhere
+# what the handler does, what is kept of it; how often it is called, where its effect is local, and
+# where it is keyed: what is certain ends it, what is not is tried three times. An unkeyed one is
+# called once, and is in doubt unless it is certain that nothing happened.
 FAILURES = [
-    (raising(ActionFailed("The bank said no.")), "The bank said no.", FAILED, FAILED),
-    (raising(ActionFailed()), "ActionFailed", FAILED, FAILED),
-    (raising(RuntimeError(SECRET)), UNKNOWN, FAILED, DOUBT),
-    (returning(["x"]), "The output must be a JSON object.", FAILED, DOUBT),
-    (returning(None), "The output must be a JSON object.", FAILED, DOUBT),
-    (returning({"x": "y" * 256_000}), "at most 256,000 are accepted", FAILED, DOUBT),
-    (returning({"x": float("nan")}), "no canonical JSON form", FAILED, DOUBT),
-    (returning({"x": "\x00"}), "U+0000", FAILED, DOUBT),
-    (returning({"x": object()}), "no canonical JSON form", FAILED, DOUBT),
+    (raising(ActionFailed("The bank said no.")), "The bank said no.", 1, 1, FAILED),
+    (raising(ActionFailed()), "ActionFailed", 1, 1, FAILED),
+    (raising(RuntimeError(SECRET)), UNKNOWN, 3, 3, DOUBT),
+    (returning(["x"]), "The output must be a JSON object.", 1, 3, DOUBT),
+    (returning(None), "The output must be a JSON object.", 1, 3, DOUBT),
+    (returning({"x": "y" * 256_000}), "at most 256,000 are accepted", 1, 3, DOUBT),
+    (returning({"x": float("nan")}), "no canonical JSON form", 1, 3, DOUBT),
+    (returning({"x": "\x00"}), "U+0000", 1, 3, DOUBT),
+    (returning({"x": object()}), "no canonical JSON form", 1, 3, DOUBT),
 ]
 
 
 @pytest.mark.parametrize("effect", ["local", "keyed", "unkeyed"])
-@pytest.mark.parametrize(("handler", "says", "local", "elsewhere"), FAILURES)
-def test_a_handler_that_fails(house, handle, effect, handler, says, local, elsewhere):
-    handle("stamp", handler, effect=effect)
+@pytest.mark.parametrize(("handler", "says", "local", "keyed", "unkeyed"), FAILURES)
+def test_a_handler_that_fails(house, handle, effect, handler, says, local, keyed, unkeyed):
+    called = []
+
+    def stamp(context, params):
+        called.append(context.idempotency_key)
+        return handler(context, params)
+
+    handle("stamp", stamp, effect=effect)
     execution = ready(house, step("stamp"))
-    executions.run_next(by=WORKER)
-    assert ending(execution) == (local if effect == "local" else elsewhere)
+    run_worker_to_the_end()
+    times = {"local": local, "keyed": keyed, "unkeyed": 1}[effect]
+    assert called == [f"{execution.id}:step1"] * times
+    assert ending(execution) == (unkeyed if effect == "unkeyed" else FAILED)
     execution.refresh_from_db()
     row = execution.steps.get()
     assert says in row.error
+    assert row.error.endswith(" Tried 3 times.") is (times == 3)
     assert execution.error == f"step step1: {row.error}"
-    assert row.output == ""
+    assert (row.output, row.attempts) == ("", times)
 
 
-@pytest.mark.parametrize("effect", ["local", "unkeyed"])
+@pytest.mark.parametrize("effect", ["local", "keyed", "unkeyed"])
 def test_the_text_of_an_unforeseen_error_goes_to_the_log_only(house, handle, effect, caplog):
-    """It may hold anything, secrets included."""
-    handle("stamp", raising(RuntimeError(SECRET)), effect=effect)
+    """It may hold anything, and what looks like a secret is not even logged."""
+    handle("stamp", raising(RuntimeError(f"row 17 of 20: {SECRET}")), effect=effect)
     ready(house, step("stamp"))
     with caplog.at_level(logging.WARNING, logger="governance"):
-        executions.run_next(by=WORKER)
+        run_worker_to_the_end()
+    assert "row 17" not in str(everything())
     assert SECRET not in str(everything())
-    assert SECRET in caplog.text
+    assert "RuntimeError('row 17 of 20: password=[redacted]" in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 @pytest.mark.parametrize("effect", ["local", "keyed"])
@@ -364,7 +378,7 @@ def test_a_plan_stops_at_the_first_step_that_is_not_done(
         step("canvas_present", "d", CANVAS),
     )
     with recorded() as entries:
-        executions.run_next(by=WORKER)
+        run_worker_to_the_end()
     assert ending(execution) == (state, state, ["done", state, "not_run", "not_run"])
     assert Canvas.objects.count() == 1  # what was done stays done
     execution.refresh_from_db()

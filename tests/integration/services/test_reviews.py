@@ -26,12 +26,14 @@ from tests.factories import (
     executed,
     expired,
     failed,
+    finished,
     halted,
     in_doubt,
     paused,
     rejected,
     retired,
     rule,
+    run_worker,
 )
 from tests.integration.services.checks import kinds, recorded, refused
 
@@ -243,6 +245,36 @@ def test_a_changed_agent_cannot_be_approved_but_rejected(house, proposal):
     edited = [{"id": "step1", "action_type": "pay", "params": {"amount": 1}}]
     with refused(PlanChanged, "The agent's model, prompt or tools changed"):
         approve(house, proposal, edited_plan=edited)
+    reject(house, proposal)
+    assert Proposal.objects.get(pk=proposal.pk).state == "rejected"
+
+
+NOTE = {"kind": "markdown", "title": "t", "markdown": "x"}
+
+# how the run ended, who carries the plan out, whether it can still be approved
+ENDED_RUNS = [
+    ("succeeded", "canvas_present", True),  # what it left for people is theirs to decide
+    ("failed", "canvas_present", False),
+    ("abandoned", "canvas_present", False),
+    ("succeeded", "pay", False),  # no agent is there to act on it
+    ("failed", "pay", False),
+    ("abandoned", "pay", False),
+]
+
+
+@pytest.mark.parametrize(("outcome", "action_type", "still"), ENDED_RUNS)
+def test_what_a_run_left_for_people(house, outcome, action_type, still):
+    house.action_type("pay")
+    params = NOTE if action_type == "canvas_present" else {}
+    proposal = ProposalFactory(run=house.run(), action_type=action_type, params=params)
+    finished(proposal.run, outcome=outcome)
+    if still:
+        approve(house, proposal)
+        [execution] = run_worker()
+        assert (execution.state, execution.proposal.state) == ("done", "executed")
+        return
+    with refused(PlanChanged, f"The run has {outcome} meanwhile; reject or cancel this"):
+        approve(house, proposal)
     reject(house, proposal)
     assert Proposal.objects.get(pk=proposal.pk).state == "rejected"
 

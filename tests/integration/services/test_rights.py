@@ -35,9 +35,9 @@ from tests.factories import (
     BlockedTriggerFactory,
     CanvasFactory,
     CeilingFactory,
+    EmptyWorkspaceFactory,
     ExecutionFactory,
     GrantFactory,
-    House,
     MembershipFactory,
     PolicyVersionFactory,
     ProposalFactory,
@@ -47,6 +47,7 @@ from tests.factories import (
     adviser,
     by,
     claimed,
+    member_of,
     paused,
     training_begun,
     training_completed,
@@ -121,6 +122,7 @@ def actors(rows, house):
     """Everybody who could ask."""
     inactive = UserFactory(is_active=False)
     MembershipFactory(workspace=house.workspace, role="governor", user=inactive)
+    elsewhere = member_of(EmptyWorkspaceFactory(), "governor")
     return {
         "viewer": house.by_viewer,
         "auditor": house.by_auditor,
@@ -128,7 +130,7 @@ def actors(rows, house):
         "supervisor": house.by_supervisor,
         "governor": house.by_governor,
         "inactive governor": by(inactive),
-        "governor of another workspace": House.build().by_governor,
+        "governor of another workspace": elsewhere,
         "superuser without membership": by(UserFactory(is_superuser=True, is_staff=True)),
         "nobody's user": by(UserFactory()),
         "its agent": rows.of("agent").actor,

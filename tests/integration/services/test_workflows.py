@@ -99,6 +99,9 @@ WRONG = [
     ({"plan": {"id": "a"}}, "plan: Input should be a valid list"),
     ({"plan": step(more=1)}, "plan/0/more: Extra inputs are not permitted"),
     ({"plan": step(when="steps.b.output.x == 1")}, "only earlier steps may be named"),
+    ({"plan": step(when="steps . b.output.x == 1")}, "only earlier steps may be named"),
+    ({"plan": step(when="true // always")}, "comment"),
+    ({"plan": step(params={"x": {"$cel": "1 // one"}})}, "comment"),
     ({"plan": [SHOW, SHOW]}, "two steps with the id 'show'"),
     ({"plan": step(action_type="unheard_of")}, "no enabled action type 'unheard_of'"),
     ({"plan": [trigger("report")]}, "A workflow cannot trigger a workflow; write its steps out."),
@@ -206,8 +209,25 @@ def test_the_newest_version_is_triggered_between_other_steps(house):
 def test_a_param_can_be_what_an_earlier_step_gives(house):
     define(house)
     rows = {"$cel": "steps.ask.output.rows"}
-    plan = workflows.expanded([trigger(title="t", rows=rows)], workspace=house.workspace)
-    assert plan[0]["params"]["sheet"]["rows"] == rows
+    plan = [{**SHOW, "id": "ask"}, trigger(title="t", rows=rows)]
+    plan = workflows.expanded(plan, workspace=house.workspace)
+    assert plan[1]["params"]["sheet"]["rows"] == rows
+
+
+def test_a_trigger_cannot_take_away_the_condition_of_a_stored_step(house):
+    define(house)
+    outer = {**trigger(title="t", rows=[]), "when": "true || false"}
+    plan = workflows.expanded([outer], workspace=house.workspace)
+    assert plan[1]["when"] == "(true || false) && (steps.weekly_show.output.kind == 'sheet')"
+
+
+def test_steps_before_a_trigger_that_are_none_are_refused_with_the_plan(house):
+    define(house)
+    run = house.run()
+    for wrong in (5, {"id": 5}, {"id": "a b"}, {"id": "a\n"}):
+        plan = [wrong, trigger(title="t", rows=[])]
+        with refused(InvalidInput, "plan/0"):
+            proposals.propose(agent=run.agent, run=run, plan=plan, by=run.agent.actor)
 
 
 def test_a_plan_without_a_trigger_is_left_as_it_is(house):
@@ -261,6 +281,18 @@ REFUSED = [
     ({**trigger(), "params": {"workflow": 5}}, InvalidInput, 'write {"workflow": "its name"'),
     ({**trigger(), "params": {"workflow": "report", "params": []}}, InvalidInput, "to trigger one"),
     ({**trigger(), "params": {}}, InvalidInput, "to trigger one"),
+    ({**trigger(title="t", rows=[]), "when": "true) || (true"}, InvalidInput, "does not compile"),
+    ({**trigger(title="t", rows=[]), "when": "true // x"}, InvalidInput, "comment"),
+    (
+        {**trigger(title="t", rows=[]), "when": "steps.weekly_show.state == 'x'"},
+        InvalidInput,
+        "`steps.weekly_show.state == 'x'` does not compile",
+    ),
+    (trigger("re\x00port"), InvalidInput, "Step weekly: a workflow's name is a-z"),
+    (trigger("re\ud800port"), InvalidInput, "Step weekly: a workflow's name is a-z"),
+    (trigger("report\n"), InvalidInput, "Step weekly: a workflow's name is a-z"),
+    (trigger("r" * 61), InvalidInput, "Step weekly: a workflow's name is a-z"),
+    (trigger(""), InvalidInput, "Step weekly: a workflow's name is a-z"),
     ({**trigger(title="t", rows=[]), "id": "w" * 48}, InvalidInput, "String should match pattern"),
     ({**trigger(), "more": 1}, InvalidInput, "Extra inputs are not permitted"),
 ]

@@ -9,6 +9,7 @@ import pytest
 from governance.policy import references
 from governance.policy.redaction import (
     MASK,
+    MAX_NAMED,
     clean,
     clean_headers,
     clean_text,
@@ -53,6 +54,24 @@ def test_of_two_secrets_the_longer_is_masked_whole():
     assert redact("abcdefgh", ["abcd", "abcdefgh"]) == MASK
 
 
+def test_texts_are_masked_each_for_itself():
+    odd = "x\udfffy"  # half a surrogate pair, which a far side may send
+    value = {"abc": ["def", odd, "", "abcdef", f"{odd}abcdef"], "def": odd}
+    assert redact(value, ["abcdef", "def\\"]) == {
+        "abc": ["def", odd, "", MASK, f"{odd}{MASK}"],
+        "def": odd,
+    }
+
+
+def test_of_very_many_named_secrets_the_longest_count():
+    texts = [f"secret-{n}" for n in range(599)] + ["the longest of all"]
+    found = named_secrets({"token": texts})
+    assert len(found) == MAX_NAMED == 500
+    assert "the longest of all" in found
+    assert "secret-598" in found
+    assert "secret-99" not in found
+
+
 def test_without_secrets_nothing_is_masked():
     value = {"a": [1, True, None, "text"], "b": 1.5}
     assert redact(value, []) == value
@@ -74,6 +93,9 @@ TEXTS = [
     ("X-Api-Key: abc\r\nVary: *", f"X-Api-Key: {MASK}\r\nVary: *"),
     ("Cookie: a=1; b=2\nVary: *", f"Cookie: {MASK}\nVary: *"),
     ("set-cookie: a=1; Path=/", f"set-cookie: {MASK}"),
+    ("cookie: a:b=1", f"cookie: {MASK}"),
+    ("cookie:cookie: a=1", f"cookie:cookie: {MASK}"),
+    (f"cookie: {'n' * 5_000}=1", f"cookie: {MASK}"),
     ("the password=hunter2 was refused", f"the password={MASK} was refused"),
     ("{'password': 'p w', 'n': 1}", f"{{'password': '{MASK}', 'n': 1}}"),
     ('{"a": "{\\"token\\": \\"abc\\"}"}', f'{{"a": "{{\\"token\\": \\"{MASK}\\"}}"}}'),
