@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "governance.admin.attendance.AttendanceMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 

@@ -94,9 +94,8 @@ def require_current(row: Proposal, sent: Sent, *, by: Actor) -> None:
     if sent.is_current(row):
         return
     if row.state != ProposalState.PROPOSED:
-        who = f" by {row.decided_by.get_username()}" if row.decided_by else ""
-        word = row.get_state_display().lower()
-        raise AlreadyDecided(f"This proposal is already {word}{who}; nothing was changed.")
+        decided = f"{row.get_state_display().lower()} {row.decider}".strip()
+        raise AlreadyDecided(f"This proposal is already {decided}; nothing was changed.")
     raise PlanChanged("The plan changed after you read it; read it again, then decide.")
 
 

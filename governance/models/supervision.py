@@ -37,6 +37,10 @@ class SupervisionSessionQuerySet(RecordQuerySet["SupervisionSession"]):
         """Running or paused."""
         return self.filter(state__in=sorted(SUPERVISION_OPEN))
 
+    def live(self) -> SupervisionSessionQuerySet:
+        """Open, over a run that has not ended."""
+        return self.open().exclude(run__state__in=sorted(RUN_ENDED))
+
     def of_run(self, run_id: uuid.UUID) -> SupervisionSession | None:
         """The session under which a run stands now, if somebody watches it."""
         return self.open().filter(run_id=run_id).select_related("supervisor").first()

@@ -204,7 +204,7 @@ class TrainingSession(Stateful, Record):
         )
 
     def __str__(self) -> str:
-        return f"training of {self.agent} ({self.state})"
+        return f"training of {self.agent} ({self.get_state_display().lower()})"
 
 
 class TrainingTask(Record):

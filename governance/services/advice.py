@@ -129,6 +129,9 @@ def give(*, advice_id: uuid.UUID) -> Advice:
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a program raises is its failure
         log.warning("The adviser of advice %s raised %s", advice.pk, type(error).__name__)
         return _answer(advice, error=f"Its program raised {type(error).__name__}.")
+    except BaseException:  # such as Ctrl-C: not ours to swallow, and there will be no answer
+        _answer(advice, error="It was interrupted before it answered.")
+        raise
     return _answer(advice, opinion=opinion, reasons=reasons)
 
 

@@ -301,11 +301,7 @@ PROPOSAL_AFTER = {
 
 def settle(execution: Execution, by: Actor) -> None:
     """What must happen in the transaction that finishes an execution."""
-    watching.note(
-        run_id=execution.run_id,
-        kind="execution",
-        data={"execution": str(execution.id), "state": str(execution.state)},
-    )
+    watching.settled(execution)
     if execution.proposal_id is None:
         return
     proposal = Proposal.objects.locked(execution.proposal_id)

@@ -45,6 +45,8 @@ RUNTIME = system("runtime")
 OVERDUE = datetime.timedelta(seconds=60)
 """A process that has not shown itself for so long is dead, and its run abandoned."""
 
+DIED = "The process that ran its program died."
+
 SHOWN_SECONDS = 5.0
 """How often a process shows that it is alive."""
 
@@ -112,15 +114,13 @@ def abandon_overdue(*, by: Actor) -> int:
     overdue = Run.objects.filter(
         state=RunState.RUNNING, program_seen_at__lte=timezone.now() - OVERDUE
     )
-    abandoned = 0
-    for run in overdue:
-        try:
-            note = "The process that ran its program died."
-            runs.finish(run=run, outcome=RunState.ABANDONED, by=by, note=note)
-        except StaleState:
-            continue  # it ended in between
-        abandoned += 1
-    return abandoned
+    return sum(_abandon(run, by=by) for run in overdue)
+
+
+def abandon_dead(*, run_id: uuid.UUID, by: Actor) -> bool:
+    """The process of its program has ended: abandon the run, unless it was brought to its end."""
+    run = Run.objects.filter(pk=run_id, state=RunState.RUNNING).first()
+    return run is not None and _abandon(run, by=by)
 
 
 @contextmanager
@@ -203,6 +203,14 @@ def _ending(run: Run, runtime: Runtime, tools: LiveTools) -> tuple[Ending, Actor
         return Ending(RunState.FAILED, note=_kind(run, error)), RUNTIME
     outcome = RunState.SUCCEEDED if finished.succeeded else RunState.FAILED
     return Ending(outcome, finished.output, finished.note), run.agent.actor
+
+
+def _abandon(run: Run, *, by: Actor) -> bool:
+    try:
+        runs.finish(run=run, outcome=RunState.ABANDONED, by=by, note=DIED)
+    except StaleState:
+        return False  # it ended in between
+    return True
 
 
 def _task(run: Run) -> Task:

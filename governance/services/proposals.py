@@ -224,12 +224,15 @@ def require_same_body(body_digest: str, filing: Filing, *, run: Run | None) -> N
 def cancel(*, proposal: Proposal, reason: str, by: Actor) -> Proposal:
     """Take back what waits, or what is approved and not yet claimed; its agent or a person may.
 
+    Its own training is not an agent's to take back: the system filed that.
     Raises StaleState for anything else: what was sent cannot be taken back. NotAllowed.
     """
     require_text(reason, what="reason", max_length=2_000, required=True)
     with transaction.atomic():
         if by.kind is ActorKind.AGENT:
             require_agent(proposal.agent, run=None, by=by)
+            if plans.parse_text(proposal.plan).steps[0].action_type == TRAINING_ACTION:
+                raise NotAllowed("The system filed this training; people decide about it.")
         else:
             memberships.require(by=by, workspace_id=proposal.workspace_id, right=Right.DECIDE)
         return withdraw(proposal=proposal, reason=reason, by=by)
@@ -277,6 +280,11 @@ def close(
     lifecycle.move(proposal, to=to, by=by, fields=fields, data={"reason": reason})
     if proposal.run is not None and proposal.run.state == RunState.QUEUED:
         runs.abandon(run=proposal.run, by=by, note=f"The proposal to start it was {to}.")
+
+
+def is_systems(plan: Plan) -> bool:
+    """Whether the system itself filed the plan: to start a run, or to train an agent."""
+    return len(plan.steps) == 1 and plan.steps[0].action_type in SYSTEM_ACTIONS
 
 
 def seal(plan: Plan, *, agent: Agent, policy_number: int) -> str:

@@ -60,7 +60,7 @@ def approve(
     with transaction.atomic():
         row, user_id = _lock(proposal, digest=digest, by=by)
         plan = plans.parse_text(row.plan_in_force)
-        own = is_systems(plan)
+        own = proposals.is_systems(plan)
         edited = edit is not None and edit.text != plan.text
         if edited and own and edit is not None:
             require_same_subject(plan, edit)
@@ -131,11 +131,6 @@ def abstain(*, proposal: Proposal, digest: str, by: Actor, comment: str = "") ->
             raise AlreadyDecided("You have already abstained from this proposal as it stands.")
         _write(row, verdict=ReviewVerdict.ABSTAIN, user_id=user_id, by=by, comment=comment)
     return row
-
-
-def is_systems(plan: Plan) -> bool:
-    """Whether the system itself filed the plan: to start a run, or to train an agent."""
-    return len(plan.steps) == 1 and plan.steps[0].action_type in proposals.SYSTEM_ACTIONS
 
 
 def require_same_subject(plan: Plan, edit: Plan) -> None:

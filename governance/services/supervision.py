@@ -162,7 +162,9 @@ def complete(
             },
             data={"rating": rating, "interventions": counted, "boost": boost},
         )
-        watching.append(row, kind="completed", data={"rating": rating, "boost": boost})
+        watching.append(
+            row, kind="completed", data={"rating": rating, "boost": boost, "by": by.as_json()}
+        )
         why: dict[str, Json] = {"supervision": str(row.pk), "rating": rating}
         agents.raise_confidence(agent=row.agent, gain=boost, why=why, by=by)
     return row
@@ -210,7 +212,11 @@ def _open(run: Run, *, user_id: int, by: Actor) -> SupervisionSession:
                 lifecycle.begin(session, by=by, data=data)
         except IntegrityError as error:
             raise StaleState("Somebody already watches this run; open its session.") from error
-        watching.append(session, kind="started", data={"by": by.label})
+        watching.append(
+            session,
+            kind="started",
+            data={"by": by.as_json(), "supervisor": session.supervisor.get_username()},
+        )
         if row.state == RunState.QUEUED:
             runs.start(run=row, by=by)
     run.refresh_from_db()
@@ -284,7 +290,7 @@ def _intervene(
         workspace_id=row.workspace_id, session=row, kind=kind, guidance=text, by_id=user_id
     )
     data: dict[str, Json] = {"intervention": str(found.pk), "kind": str(kind), "text": text}
-    watching.append(row, kind="intervention", data={**data, "by": by.label})
+    watching.append(row, kind="intervention", data={**data, "by": by.as_json()})
     ledger.append(
         kind=f"intervention.{kind}",
         by=by,

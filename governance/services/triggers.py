@@ -9,7 +9,7 @@ from django.db import transaction
 
 from governance import gate, ledger
 from governance.domain.actors import Actor, ActorKind
-from governance.domain.errors import InvalidInput, NotAllowed, StaleState
+from governance.domain.errors import GateRefused, InvalidInput, NotAllowed, StaleState
 from governance.domain.roles import Right
 from governance.domain.values import Json, require_storable, require_text
 from governance.domain.words import Route, TriggerSource
@@ -72,7 +72,8 @@ def fire(
 def retry(*, blocked: BlockedTrigger, by: Actor) -> Started:
     """Fire a trigger again whose training was completed, once. It meets the gate anew.
 
-    Raises StaleState (not resolved, or retried already), NotAllowed.
+    Raises StaleState (not resolved, or retried already), GateRefused (it would be denied now: the
+    retry is kept for later), NotAllowed.
     """
     with transaction.atomic():
         row = BlockedTrigger.objects.locked(blocked.pk)
@@ -82,6 +83,7 @@ def retry(*, blocked: BlockedTrigger, by: Actor) -> Started:
         if row.retried_as_id is not None:
             raise StaleState("This trigger was retried already.")
         old = row.trigger
+        _require_not_denied(old)
         started = _fire(
             old.agent, source=old.source, type_=old.type, context=dict(old.context), by=by
         )
@@ -122,6 +124,16 @@ def _require_may_fire(agent: Agent, *, by: Actor) -> None:
     if by.kind is ActorKind.AGENT:
         raise NotAllowed("An agent cannot start itself.")
     memberships.require(by=by, workspace_id=agent.workspace_id, right=Right.START)
+
+
+def _require_not_denied(old: Trigger) -> None:
+    answer = gate.ask_to_start(agent_id=old.agent_id, source=TriggerSource(old.source))
+    if answer.route is Route.DENIED:
+        reasons = "; ".join(answer.verdict.reasons)
+        raise GateRefused(
+            f"The gate would deny this start now: {reasons}. It can be retried once that has "
+            "changed."
+        )
 
 
 def _write(

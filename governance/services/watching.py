@@ -118,15 +118,17 @@ def require_free(run: Run | None) -> None:
 
 
 def before_step(row: ExecutionStep) -> None:
-    """Keep a step back while its run is paused, and for good once its run failed or was abandoned.
+    """Keep a step back while its run is paused, and for good once its run failed or was ended.
 
-    What a run that succeeded left behind is carried out. Raises ActionWaits, ActionFailed. Needs a transaction.
+    A run that has succeeded may leave plans to workers. Raises ActionWaits, ActionFailed. Needs
+    a transaction.
     """
     run = row.execution.run
     if run is None:
         return
     session = standing(run)
     if session is not None and session.state == SupervisionState.PAUSED:
+        _tell_held(session, _of(row))
         raise ActionWaits(PAUSED, subject=session, until=timezone.now() + PATIENCE)
     state = Run.objects.values_list("state", flat=True).get(pk=run.pk)
     if state in {RunState.FAILED, RunState.ABANDONED}:
@@ -140,22 +142,23 @@ def on_step(row: ExecutionStep) -> None:
     note(
         run_id=row.execution.run_id,
         kind="step",
-        data={
-            "execution": str(row.execution_id),
-            "step": row.step,
-            "action_type": row.action_type,
-            "state": str(row.state),
-            "error": row.error[:SHOWN],
-        },
+        data={**_of(row), "state": str(row.state), "error": row.error[:SHOWN]},
     )
 
 
 def hold_back(session: SupervisionSession, *, wish: Wish) -> None:
-    """The agent asked while its run is paused: tell those who watch what waits, once."""
-    data = wish.as_json()
-    last = SessionEvent.objects.filter(session=session).order_by("-sequence").first()
-    if last is None or last.kind != "held" or last.data != clean(data):
-        append(session, kind="held", data=data)
+    """The agent asked while its run is paused: tell those who watch what waits."""
+    _tell_held(session, wish.as_json())
+
+
+def settled(execution: Execution) -> None:
+    """Tell those who watch how a plan ended. Needs the transaction that ended it."""
+    if execution.run_id is None:
+        return
+    session = SupervisionSession.objects.of_run(execution.run_id)
+    if session is not None:
+        how = {"state": str(execution.state), "steps": execution.steps.count()}
+        append(session, kind="execution", data={"execution": str(execution.pk), **how})
 
 
 def asked(
@@ -222,6 +225,21 @@ def append(session: SupervisionSession, *, kind: str, data: dict[str, Json]) -> 
         with connection.cursor() as cursor:
             cursor.execute(f"NOTIFY {CHANNEL}")  # delivered when this transaction commits
     return event
+
+
+def _of(row: ExecutionStep) -> dict[str, Json]:
+    return {
+        "execution": str(row.execution_id),
+        "step": row.step,
+        "action_type": row.action_type,
+    }
+
+
+def _tell_held(session: SupervisionSession, data: dict[str, Json]) -> None:
+    """Append what waits, once, however often it is tried."""
+    last = SessionEvent.objects.filter(session=session).order_by("-sequence").first()
+    if last is None or last.kind != "held" or last.data != clean(data):
+        append(session, kind="held", data=data)
 
 
 def _hand_over_guidance(session: SupervisionSession) -> str:

@@ -149,6 +149,7 @@ def training_cancelled(session: TrainingSession, *, by: Actor | None = None) -> 
 
 
 def _under_way(session: TrainingSession) -> TrainingSession:
+    session = _again(session)
     return training_begun(session) if session.state == "scheduled" else session
 
 

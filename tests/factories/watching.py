@@ -114,5 +114,6 @@ def rated(session: SupervisionSession, *, rating: int = 4) -> SupervisionSession
 
 
 def _steered(session: SupervisionSession, kind: InterventionKind) -> SupervisionSession:
+    session = SupervisionSession.objects.get(pk=session.pk)
     steer(session, kind, WHY, by=member_of(session.workspace, Role.SUPERVISOR))
     return SupervisionSession.objects.get(pk=session.pk)

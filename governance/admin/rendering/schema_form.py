@@ -155,7 +155,7 @@ def _draw(field: Field, sent: _Sent) -> str:
     notes, described = _notes(field, sent)
     if field.widget == "fixed":
         shown = f'<p>{_heading(field)}</p><p class="exact">{visible(field.text)}</p>'
-        return f'<div class="field fixed">{shown}{notes}</div>'
+        return f'<div class="field settled">{shown}{notes}</div>'
     if field.widget == "group":
         inner = "".join(_draw(child, sent) for child in field.children)
         opening = f'<fieldset class="group" id="{escape(field.name)}"{described}>'

@@ -255,6 +255,14 @@ def test_a_program_that_never_answers_is_interrupted(house, proposal, settings):
     assert row.error == "It took longer than 0.3 s."
 
 
+def test_a_program_that_is_interrupted_has_given_no_advice(house, proposal):
+    agent = house.agent("autonomous", module_path="tests.agents", class_name="Interrupted")
+    row = AdviceFactory(proposal=proposal, adviser=agent)
+    with pytest.raises(KeyboardInterrupt):
+        answered(row)
+    assert stored(row).error == "It was interrupted before it answered."
+
+
 @pytest.fixture
 def over_http(house):
     def make(server):

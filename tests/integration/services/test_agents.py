@@ -12,9 +12,15 @@ from tests.factories import (
     BY_SYSTEM,
     AgentFactory,
     EmptyWorkspaceFactory,
+    QueuedRunFactory,
+    SupervisionSessionFactory,
+    TrainingPlanFactory,
+    TrainingSessionFactory,
     UserFactory,
     paused,
+    rated,
     retired,
+    training_completed,
 )
 from tests.integration.services.checks import kinds, recorded, refused
 
@@ -224,3 +230,16 @@ def test_confidence_rises_from_what_it_is_now(house):
         with transaction.atomic():
             agents.raise_confidence(agent=agent, gain=0.2, why={}, by=BY_SYSTEM)
     assert Agent.objects.get(pk=agent.pk).confidence_score == 0.4
+
+
+def test_neither_training_nor_supervision_changes_maturity(house):
+    """Not even at a confidence of 1, which would do for autonomous."""
+    student, supervised = house.agent("student"), house.agent("supervised")
+    Agent.objects.all().update(confidence_score=0.99)
+    training_completed(TrainingSessionFactory(plan=TrainingPlanFactory(agent=student)), score=1.0)
+    rated(SupervisionSessionFactory(run=QueuedRunFactory(agent=supervised)))
+    found = Agent.objects.filter(pk__in=[student.pk, supervised.pk])
+    assert dict(found.values_list("maturity", "confidence_score")) == {
+        "student": 1.0,
+        "supervised": 1.0,
+    }

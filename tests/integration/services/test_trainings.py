@@ -8,7 +8,7 @@ import math
 
 import pytest
 
-from governance.domain.errors import InvalidInput, NotFound, StaleState
+from governance.domain.errors import GateRefused, InvalidInput, NotAllowed, NotFound, StaleState
 from governance.domain.states import ProposalState
 from governance.models import (
     ActionType,
@@ -29,9 +29,12 @@ from tests.factories import (
     TrainingTaskFactory,
     TrainingTopicFactory,
     approved,
+    cancelled,
     expired,
+    halted,
     paused,
     rejected,
+    resumed,
     run_worker,
     training_begun,
     training_cancelled,
@@ -315,6 +318,13 @@ def test_the_training_of_an_agent_that_was_paused_meanwhile_fails(house, student
     assert not TrainingSession.objects.exists()
 
 
+def test_an_agent_cannot_take_its_training_back(house, student):
+    proposal = TrainingPlanFactory(agent=student).proposal
+    with refused(NotAllowed, "The system filed this training; people decide"):
+        proposals.cancel(proposal=proposal, reason="no", by=student.actor)
+    cancelled(proposal, by=house.by_reviewer)
+
+
 def test_an_agent_cannot_ask_for_its_own_training(house, student):
     """The action type is the system's: an agent that names it is refused."""
     TrainingPlanFactory(agent=student)
@@ -557,6 +567,21 @@ def test_nothing_is_retried_before_its_training(house, student):
     blocked = BlockedTriggerFactory(agent=student)
     with refused(StaleState, "has not been completed"):
         triggers.retry(blocked=blocked, by=house.by_supervisor)
+
+
+@pytest.mark.parametrize(
+    ("stop", "undo"),
+    [
+        (paused, resumed),
+        (lambda agent: halted(agent.workspace), resumed),
+    ],
+)
+def test_a_retry_that_would_be_denied_is_kept_for_later(house, student, resolved, stop, undo):
+    stopped = stop(student)
+    with refused(GateRefused, "The gate would deny this start now: the .* It can be retried once"):
+        triggers.retry(blocked=resolved, by=house.by_supervisor)
+    undo(stopped)
+    assert triggers.retry(blocked=resolved, by=house.by_supervisor).trigger.route == "training"
 
 
 # --- A workspace from before ----------------------------------------------------------------------
