@@ -194,7 +194,7 @@ def _require_run(row: Proposal, catalogue: Catalogue) -> None:
     if row.run is None or row.run.finished_at is None:
         return
     if row.run.state != RunState.SUCCEEDED or catalogue.mode is Mode.AGENT:
-        raise PlanChanged(f"The run has {row.run.state} meanwhile; reject or cancel this.")
+        raise PlanChanged(f"The run has ended ({row.run.state}) meanwhile; reject or cancel this.")
 
 
 def _is_intact(row: Proposal) -> bool:

@@ -109,7 +109,7 @@ def correct(*, session: SupervisionSession, seen: int, guidance: str, by: Actor)
     with transaction.atomic():
         row = _lock(session, seen)
         if row.run.state in RUN_ENDED:
-            raise StaleState(f"The run has {row.run.state}; there is nobody left to guide.")
+            raise StaleState(f"The run has ended ({row.run.state}); there is nobody left to guide.")
         return _intervene(row, InterventionKind.CORRECT, guidance, user_id=user_id, by=by)
 
 
@@ -125,7 +125,7 @@ def terminate(*, session: SupervisionSession, seen: int, reason: str, by: Actor)
         run = Run.objects.locked(session.run_id)  # before the session, as whoever ends a run does
         row = _lock(session, seen)
         if run.state in RUN_ENDED:
-            raise StaleState(f"The run has {run.state}; it can only be rated.")
+            raise StaleState(f"The run has ended ({run.state}); it can only be rated.")
         _intervene(row, InterventionKind.TERMINATE, reason, user_id=user_id, by=by)
         fields = {"ended_at": timezone.now()}
         lifecycle.move(row, to=SupervisionState.TERMINATED, by=by, fields=fields)
@@ -226,7 +226,7 @@ def _open(run: Run, *, user_id: int, by: Actor) -> SupervisionSession:
 def _require_watchable(run: Run) -> None:
     """The gate is asked again about a run that waited: a demotion holds from the next decision."""
     if run.state in RUN_ENDED:
-        raise StaleState(f"The run has {run.state}; there is nothing left to watch.")
+        raise StaleState(f"The run has ended ({run.state}); there is nothing left to watch.")
     if run.state == RunState.RUNNING:
         return
     if run.trigger.route != Route.SUPERVISION:
@@ -251,7 +251,7 @@ def _steer(
     with transaction.atomic():
         row = _lock(session, seen)
         if row.run.state in RUN_ENDED:
-            raise StaleState(f"The run has {row.run.state}; it can only be rated.")
+            raise StaleState(f"The run has ended ({row.run.state}); it can only be rated.")
         _intervene(row, kind, reason, user_id=user_id, by=by)
         lifecycle.move(row, to=to, by=by, data={"reason": reason} if reason else None)
 

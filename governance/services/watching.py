@@ -114,7 +114,7 @@ def require_free(run: Run | None) -> None:
     # Only now: whoever ends a watched run has its session locked until that is done.
     state = Run.objects.values_list("state", flat=True).get(pk=run.pk)
     if state != RunState.RUNNING:
-        raise StaleState(f"The run has {state}; nothing is carried out in it any more.")
+        raise StaleState(f"The run has ended ({state}); nothing is carried out in it any more.")
 
 
 def before_step(row: ExecutionStep) -> None:
@@ -133,7 +133,7 @@ def before_step(row: ExecutionStep) -> None:
     state = Run.objects.values_list("state", flat=True).get(pk=run.pk)
     if state in {RunState.FAILED, RunState.ABANDONED}:
         raise ActionFailed(
-            f"The run has {state}; nothing is carried out in it any more. Nothing was sent."
+            f"The run has ended ({state}); nothing is carried out in it any more. Nothing was sent."
         )
 
 

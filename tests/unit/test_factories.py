@@ -190,8 +190,8 @@ def test_the_house_that_is_put_back_is_the_house_that_was_built(house):
     )
     assert first == again
     assert {name: len(rows) for name, rows in first.items()} == {
-        "ActionType": 9,
-        "LedgerEntry": 18,  # 1 workspace, 9 action types, 3 of the policy, 5 members
+        "ActionType": 10,
+        "LedgerEntry": 19,  # 1 workspace, 10 action types, 3 of the policy, 5 members
         "Membership": 5,
         "PolicyVersion": 1,
     }

@@ -411,7 +411,7 @@ def test_a_run_that_cannot_be_watched_says_why(house):
     browser = signed_in(house.supervisor)
     answer = browser.post(url("supervisionsession", "watch", run), follow=True)
     assert answer.redirect_chain == [(url("run", "change", run), 302)]
-    assert "The run has succeeded; there is nothing left to watch." in said(answer)
+    assert "The run has ended (succeeded); there is nothing left to watch." in said(answer)
     neighbour = MembershipFactory(role="governor", user__is_staff=True).user
     assert signed_in(neighbour).post(url("supervisionsession", "watch", run)).status_code == 404
     assert browser.get(url("supervisionsession", "watch", run)).status_code == 405

@@ -22,6 +22,7 @@ BUILTIN = [
     "integration_connect",
     "integration_connect_keyed",
     "run_start",
+    "training_start",
     "workflow_trigger",
 ]
 

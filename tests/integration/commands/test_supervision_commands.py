@@ -7,7 +7,7 @@ from django.core.management import load_command_class
 
 from governance.models import Agent, Intervention, Run, SupervisionSession
 from tests.factories import MembershipFactory, QueuedRunFactory, SupervisionSessionFactory, finished
-from tests.integration.commands.test_bad_input import _manage
+from tests.integration.commands.conftest import typed
 
 NO_SUCH_ID = "01a20000-0000-7000-8000-000000000000"
 NAMES = (
@@ -129,4 +129,4 @@ def test_help_shows_an_example_and_the_exit_codes(name):
     ],
 )
 def test_wrong_use_ends_with_two(arguments):
-    assert _manage(*arguments).returncode == 2
+    assert typed(*arguments).code == 2

@@ -437,7 +437,9 @@ def test_a_plan_under_way_stops_before_its_next_step(house, session, registered)
     run_worker()
     steps = proposal.execution.steps.order_by("position")
     assert [row.state for row in steps] == ["done", "failed", "not_run"]
-    assert steps[1].error == "The run has abandoned; nothing is carried out in it any more."
+    assert steps[1].error == (
+        "The run has ended (abandoned); nothing is carried out in it any more. Nothing was sent."
+    )
     assert now(proposal).state == "failed"
     assert Proposal.objects.filter(state="cancelled").count() == 0
 
@@ -473,7 +475,9 @@ def test_what_an_agent_has_in_hand_may_still_be_reported(house, session):
 )
 def test_a_run_that_has_ended_can_only_be_rated(house, session, verb):
     finished(session.run)
-    with refused(StaleState, r"The run has succeeded; (it can only be rated|there is nobody left)"):
+    with refused(
+        StaleState, r"The run has ended \(succeeded\); (it can only be rated|there is nobody left)"
+    ):
         verb(session, house.by_supervisor)
 
 
