@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 import threading
+import time
 import traceback
 import uuid
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from django.utils import timezone
 
 from governance import outbound
 from governance.domain.actors import Actor, system
-from governance.domain.errors import GovernanceError, InvalidInput, StaleState
+from governance.domain.errors import GovernanceError, InvalidInput, RunHeld, StaleState
 from governance.domain.states import RunState, WorkspaceState
 from governance.domain.values import Json
 from governance.execution.deadline import DeadlineExceeded, deadline
@@ -35,8 +36,8 @@ from governance.runtimes.base import (
 )
 from governance.runtimes.http import Http
 from governance.runtimes.in_process import InProcess
-from governance.services import runs, secrets
-from governance.services.agent_tools import LiveTools
+from governance.services import runs, secrets, watching
+from governance.services.agent_tools import HELD_SECONDS, LiveTools
 
 log = logging.getLogger(__name__)
 
@@ -181,11 +182,11 @@ def _run(run: Run, runtime: Runtime) -> Ended:
     try:
         with _Alive(run.pk):
             ending, by = _ending(run, runtime, tools)
+            return Ended(_finish(run, ending, by=by), tuple(tools.waiting))
     except BaseException as error:  # such as Ctrl-C: not ours to swallow, and the run is over
         ending = Ending(RunState.ABANDONED, note=f"It was interrupted ({type(error).__name__}).")
         _finish(run, ending, by=RUNTIME)
         raise
-    return Ended(_finish(run, ending, by=by), tuple(tools.waiting))
 
 
 def _ending(run: Run, runtime: Runtime, tools: LiveTools) -> tuple[Ending, Actor]:
@@ -227,14 +228,22 @@ def _task(run: Run) -> Task:
 
 
 def _finish(run: Run, ending: Ending, *, by: Actor) -> Ending:
-    """End the run so; where somebody ended it first, that is how it ended."""
+    """End the run so; where somebody ended it first, that is how it ended.
+
+    One that would succeed waits while it is paused, as each of its actions does.
+    """
     note = "".join(char for char in ending.note if char.isprintable() or char == "\n")[:MAX_NOTE]
-    try:
-        runs.finish(run=run, outcome=ending.outcome, by=by, note=note)
-    except StaleState:
-        run.refresh_from_db()
-        return Ending(str(run.state), note=run.outcome)
-    return Ending(str(ending.outcome), ending.output, note)
+    while True:
+        try:
+            runs.finish(run=run, outcome=ending.outcome, by=by, note=note)
+        except RunHeld:
+            while watching.is_held(run.pk, unwatched=False):
+                time.sleep(HELD_SECONDS)
+        except StaleState:
+            run.refresh_from_db()
+            return Ending(str(run.state), note=run.outcome)
+        else:
+            return Ending(str(ending.outcome), ending.output, note)
 
 
 def _kind(run: Run, error: BaseException) -> str:

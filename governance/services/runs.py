@@ -41,7 +41,8 @@ def start(*, run: Run, by: Actor) -> None:
 def finish(*, run: Run, outcome: str, by: Actor, note: str = "") -> None:
     """End a run as `succeeded`, `failed` or `abandoned`; its agent or a person may.
 
-    Raises StaleState when it is not running, InvalidInput, NotAllowed.
+    Raises RunHeld while a supervisor has paused a run that would succeed, StaleState when it is not
+    running, InvalidInput, NotAllowed.
     """
     if outcome not in {RunState.SUCCEEDED, RunState.FAILED, RunState.ABANDONED}:
         raise InvalidInput(f"A run ends succeeded, failed or abandoned, not {outcome!r}.")
@@ -51,6 +52,10 @@ def finish(*, run: Run, outcome: str, by: Actor, note: str = "") -> None:
             _require_own(run, by=by)
         else:
             memberships.require(by=by, workspace_id=run.workspace_id, right=Right.START)
+        if outcome == RunState.SUCCEEDED:
+            # What succeeds leaves its plans to workers: ending would be a way round the pause.
+            Run.objects.locked(run.pk)  # before the session, as everywhere
+            watching.require_unpaused(run)
         _end(run, to=outcome, by=by, note=note)
 
 

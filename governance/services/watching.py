@@ -22,6 +22,7 @@ from governance.domain.errors import RunHeld, StaleState
 from governance.domain.states import ExecutionState, RunState, SupervisionState
 from governance.domain.values import Json, canonical_text
 from governance.domain.words import InterventionKind
+from governance.execution import delivery
 from governance.execution.registry import ActionFailed, ActionWaits
 from governance.models import (
     Decision,
@@ -101,14 +102,19 @@ def holds(execution: Execution) -> bool:
     return SupervisionSession.objects.open().filter(pk=execution.waiting_for).exists()
 
 
+def require_unpaused(run: Run | None) -> None:
+    """Raise RunHeld while a supervisor holds the run. Needs a transaction."""
+    session = standing(run)
+    if session is not None and session.state == SupervisionState.PAUSED:
+        raise RunHeld(PAUSED)
+
+
 def require_free(run: Run | None) -> None:
     """Raise RunHeld while a supervisor holds the run, StaleState unless it is running.
 
     Needs a transaction.
     """
-    session = standing(run)
-    if session is not None and session.state == SupervisionState.PAUSED:
-        raise RunHeld(PAUSED)
+    require_unpaused(run)
     if run is None:
         return
     # Only now: whoever ends a watched run has its session locked until that is done.
@@ -192,6 +198,7 @@ def end_with(run: Run, *, by: Actor) -> None:
     if run.state != RunState.SUCCEEDED:
         fields = {"ended_at": timezone.now()}
         lifecycle.move(session, to=SupervisionState.FAILED, by=by, fields=fields)
+        delivery.wake(session.pk)  # what was paused now stops
 
 
 def tell_end(session: SupervisionSession, run: Run) -> None:

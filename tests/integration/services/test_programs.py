@@ -20,6 +20,9 @@ from tests.factories import (
     SupervisionSessionFactory,
     finished,
     halted,
+    held,
+    let_go,
+    terminated,
 )
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +110,23 @@ def test_an_interrupted_program_leaves_its_run_abandoned(house):
         "abandoned",
         "It was interrupted (KeyboardInterrupt).",
     )
+
+
+#    what the supervisor does meanwhile                outcome
+MEANWHILE = ((let_go, "succeeded"), (terminated, "abandoned"))
+
+
+@pytest.mark.parametrize(("verb", "outcome"), MEANWHILE)
+def test_a_program_that_is_done_while_its_run_is_paused_waits(house, monkeypatch, verb, outcome):
+    agent = house.agent("supervised", **ECHO)
+    session = SupervisionSessionFactory(run=QueuedRunFactory(agent=agent))
+    programs.take(session.run_id)
+    held(session)
+    waited = []
+    monkeypatch.setattr(programs.time, "sleep", lambda seconds: waited.append(verb(session)))
+    assert programs.run_program(run_id=session.run_id).outcome == outcome
+    assert state(session.run) == outcome
+    assert len(waited) == 1
 
 
 def test_an_agent_that_cannot_be_reached_leaves_its_run_abandoned(house):

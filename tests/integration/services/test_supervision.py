@@ -541,8 +541,13 @@ def test_a_run_is_rated_once_and_only_when_it_is_over(house, session):
         supervision.complete(session=session, seen=2, rating=1, by=house.by_governor)
 
 
-def test_a_run_that_was_paused_at_its_end_can_be_rated(house, session):
+def test_a_run_that_is_paused_at_its_end_is_rated_once_it_could_go_on(house, session):
     held(session)
+    with refused(RunHeld, "The supervisor has paused the run"):
+        finished(session.run)
+    with refused(StaleState, "The run is still going on; rate it when it has ended"):
+        supervision.complete(**seen(session), rating=4, by=house.by_supervisor)
+    let_go(session)
     finished(session.run)
     assert rated(session).state == "completed"
 
