@@ -273,7 +273,7 @@ def test_what_a_run_left_for_people(house, outcome, action_type, still):
         [execution] = run_worker()
         assert (execution.state, execution.proposal.state) == ("done", "executed")
         return
-    with refused(PlanChanged, f"The run has {outcome} meanwhile; reject or cancel this"):
+    with refused(PlanChanged, rf"The run has ended \({outcome}\) meanwhile; reject or cancel this"):
         approve(house, proposal)
     reject(house, proposal)
     assert Proposal.objects.get(pk=proposal.pk).state == "rejected"

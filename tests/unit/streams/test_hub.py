@@ -160,6 +160,7 @@ def test_a_stream_whose_client_does_not_read_is_dropped(session, open_stream, ca
     slow, quick, got = open_stream(), open_stream(), []
 
     async def hangs():
+        open_stream.hub.unsubscribe(slow.queue)
         slow.queue = open_stream.hub.subscribe(session.pk)
         await asyncio.Event().wait()
 
