@@ -24,6 +24,7 @@ from governance.domain.errors import GovernanceError, InvalidInput
 from governance.domain.roles import Right
 from governance.domain.words import Opinion
 from governance.models import Advice, Agent, Proposal
+from governance.policy.redaction import clean_text
 from governance.services import advice
 
 NOT_A_REVIEW = (
@@ -142,7 +143,7 @@ def said(row: Advice) -> str:
     """Its reasons; or why there are none."""
     if row.answered_at is None:
         return "A worker asks it. Load the page again to see what it says."
-    return row.reasons or row.error or "It gave no reasons."
+    return clean_text(row.reasons or row.error) or "It gave no reasons."
 
 
 def switch_facts(allowed: bool) -> Facts:  # noqa: FBT001  a value, and no choice of what to do

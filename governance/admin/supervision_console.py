@@ -23,6 +23,7 @@ from governance.domain.words import InterventionKind
 from governance.models import Intervention, SessionEvent, SupervisionSession
 from governance.models.run import RUN_ENDED
 from governance.models.supervision import SUPERVISION_ENDED
+from governance.policy.redaction import clean_text
 from governance.services import supervision
 
 RELATED = ("agent", "run__trigger", "supervisor", "workspace")
@@ -136,8 +137,8 @@ def _status(row: SupervisionSession, titles: Mapping[str, str]) -> dict[str, Any
         "phase": phase,
         "state": badge(row.state),
         "run_state": badge(row.run.state),
-        "outcome": visible(row.run.outcome),
-        "feedback": visible(row.feedback),
+        "outcome": visible(clean_text(row.run.outcome)),
+        "feedback": visible(clean_text(row.feedback)),
         "paused": _paused(row) if phase == PAUSED else None,
         "waits": _waits(row, titles) if phase == PAUSED else "",
     }
@@ -169,7 +170,7 @@ def _intervention(row: Intervention) -> dict[str, Any]:
         "at": row.created_at,
         "who": row.by.get_username() if row.by else "the system",
         "kind": row.get_kind_display(),
-        "text": visible(row.guidance),
+        "text": visible(clean_text(row.guidance)),
         "corrects": corrects,
         "delivered_at": row.delivered_at,
         "followed": visible(question_of(row.followed_by)) if row.followed_by else "",

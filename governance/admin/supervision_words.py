@@ -18,6 +18,7 @@ from governance.domain.values import Json
 from governance.execution import wording
 from governance.models import ActionType, SessionEvent
 from governance.policy import plans
+from governance.policy.redaction import clean_text
 
 MOST_PARAMS, LONGEST_PARAM = 4, 120
 
@@ -66,7 +67,7 @@ def wish(data: Mapping[str, Json], titles: Titles) -> SafeString:
             (sentence,) = wording.sentences(plan, titles)
         except InvalidInput:
             pass  # an event from before this was refused: its title has to do
-    return visible(sentence.removesuffix("."))
+    return visible(clean_text(sentence.removesuffix(".")))
 
 
 @dataclass(frozen=True, slots=True)

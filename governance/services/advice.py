@@ -225,14 +225,13 @@ def _asked(advice: Advice) -> Finished:
 def _context(advice: Advice) -> dict[str, Json]:
     if advice.proposal is not None:
         row = advice.proposal
-        return {
-            "proposal": {
-                "agent": row.agent.name,
-                "title": row.title,
-                "reasoning": row.reasoning,
-                "plan": clean(json.loads(row.plan_in_force)),
-            }
+        shown: dict[str, Json] = {
+            "agent": row.agent.name,
+            "title": row.title,
+            "reasoning": row.reasoning,
+            "plan": json.loads(row.plan_in_force),
         }
+        return {"proposal": clean(shown)}
     run = advice.run
     events = SessionEvent.objects.filter(session__run=run).order_by("-created_at", "-sequence")
     return {

@@ -51,6 +51,14 @@ def test_whom_the_page_offers(browser, house, proposal):
     assert ASIDE in said(answer)
 
 
+def test_what_looks_like_a_secret_in_an_answer_is_masked(browser, house, proposal):
+    says = "It would send token=s3cret-1."
+    answered(AdviceFactory(proposal=proposal, adviser=adviser(house.workspace, reasons=says)))
+    text = said(browser.get(page(proposal)))
+    assert "It would send token=[redacted]" in text
+    assert "s3cret" not in text
+
+
 def test_ask_and_read_the_answer(browser, house, proposal):
     agent = adviser(house.workspace, name="oracle", opinion="against", reasons="No.\nNot yet.")
     answer = ask(browser, proposal, agent)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 
 import pytest
 from django.utils import timezone
 
 from governance.models import Run, SupervisionSession
-from governance.services import actions, supervision
+from governance.services import actions, runs, supervision
 from tests.factories import (
     InterventionFactory,
     MembershipFactory,
@@ -74,6 +75,19 @@ def ask(session, action_type="pay", reasoning="It is due.", **params):
     return actions.request(
         run=run, action_type=action_type, params=params, reasoning=reasoning, by=run.agent.actor
     )
+
+
+def test_nothing_that_looks_like_a_secret_is_read_on_the_way(house, session):
+    ask(session, reasoning="With token=s3cret-1.", password="s3cret-2", note="pwd=s3cret-3")
+    InterventionFactory(session=session, guidance="Use token=s3cret-4 instead.")
+    run = Run.objects.select_related("agent").get(pk=session.run_id)
+    runs.finish(run=run, outcome="succeeded", note="Used token=s3cret-5.", by=run.agent.actor)
+    answer = signed_in(house.viewer).get(console(session))
+    assert "s3cret" not in answer.content.decode()
+    text = said(answer)
+    assert "Use token=[redacted] instead." in text
+    assert "Used token=[redacted]" in text
+    assert "s3cret" not in json.dumps(list(session.events.values_list("data", flat=True)))
 
 
 # --- What the page says, and to whom --------------------------------------------------------------

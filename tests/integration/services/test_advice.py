@@ -300,6 +300,25 @@ def test_an_adviser_over_http_is_shown_the_plan_as_it_would_be_carried_out(
     }
 
 
+def test_an_adviser_is_shown_nothing_that_looks_like_a_secret(house, over_http):
+    house.action_type("note", complexity=2, params_schema={"type": "object"})
+    proposal = house.proposal(
+        action_type="note",
+        title="Note token=s3cret-1",
+        reasoning="See password=s3cret-2",
+        params={"password": "s3cret-3"},
+    )
+    with http_agent(finish(opinion="for", reasons="Yes.")) as server:
+        answered(AdviceFactory(proposal=proposal, adviser=over_http(server)))
+    shown = server.seen[0]["task"]["context"]["proposal"]
+    assert shown == {
+        "agent": proposal.agent.name,
+        "title": "Note token=[redacted]",
+        "reasoning": "See password=[redacted]",
+        "plan": [{"id": "step1", "action_type": "note", "params": {"password": "[redacted]"}}],
+    }
+
+
 def test_an_adviser_over_http_that_is_not_there_says_so(proposal, over_http):
     with http_agent(finish()) as server:
         row = AdviceFactory(proposal=proposal, adviser=over_http(server))
