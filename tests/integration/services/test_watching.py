@@ -7,9 +7,10 @@ from django.db import transaction
 
 from governance.domain.errors import RunHeld, StaleState
 from governance.execution.registry import ActionFailed, ActionWaits
-from governance.models import ExecutionStep, Run
-from governance.services import actions, watching
+from governance.models import Execution, ExecutionStep, Run
+from governance.services import actions, forms, watching
 from tests.factories import (
+    CanvasFactory,
     QueuedRunFactory,
     SupervisionSessionFactory,
     abandoned,
@@ -153,6 +154,51 @@ def raised(call) -> type[Exception] | None:
     except (StaleState, ActionWaits, ActionFailed) as error:
         return type(error)
     return None
+
+
+FORM = {
+    "kind": "form",
+    "title": "How many?",
+    "form": {"fields": [{"name": "n", "label": "How many?", "type": "number", "required": True}]},
+}
+
+
+@pytest.fixture
+def waits_for_an_answer(house, session):
+    """A plan in a watched run that waits for a form."""
+    form = CanvasFactory(run=session.run, params=FORM)
+    run = Run.objects.select_related("agent").get(pk=session.run_id)
+    params = {"canvas": str(form.pk), "wait_minutes": 60}
+    asked = actions.request(
+        run=run, action_type="form_answer", params=params, by=session.agent.actor
+    )
+    run_worker()
+    assert waits_for(asked.execution) == form.pk
+    return form, asked.execution
+
+
+def waits_for(execution):
+    return Execution.objects.values_list("waiting_for", flat=True).get(pk=execution.pk)
+
+
+def test_an_answer_does_not_get_a_plan_past_a_pause(house, session, waits_for_an_answer):
+    form, execution = waits_for_an_answer
+    held(session)
+    forms.answer(canvas=form, answers={"n": 2}, by=house.by_reviewer)
+    run_worker()
+    assert waits_for(execution) == session.pk
+    let_go(session)
+    assert [(row.pk, row.state) for row in run_worker()] == [(execution.pk, "done")]
+
+
+def test_resuming_does_not_get_a_plan_past_a_form(house, session, waits_for_an_answer):
+    form, execution = waits_for_an_answer
+    let_go(held(session))
+    assert run_worker() == []
+    assert waits_for(execution) == form.pk
+    terminated(session)
+    execution.refresh_from_db()
+    assert (execution.state, execution.waiting_for) == ("cancelled", None)
 
 
 def test_what_waits_waits_for_the_session(session):
