@@ -37,6 +37,12 @@ COMMANDS = (
     "reconcile",
     "worker",
     "serve",
+    "supervise",
+    "pause_run",
+    "resume_run",
+    "correct_run",
+    "terminate_run",
+    "complete_supervision",
     "replay",
     "demo",
     "register_device",
@@ -46,6 +52,10 @@ COMMANDS = (
     "reencrypt_credentials",
     "move_out",
     "move_in",
+    "start_training",
+    "complete_training",
+    "retry_trigger",
+    "advise",
 )
 DJANGOS_OWN = {
     "help",

@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.urls import reverse
 
+from governance.admin import agent_learning
 from governance.admin.base import may
 from governance.admin.facts import (
     Button,
@@ -223,6 +224,7 @@ class AgentAdmin(FactsAdmin):
         """What it is, what it may, and what it did last."""
         return [
             _standing(row),
+            *agent_learning.sections(row),
             _made_of(row),
             _grants(row),
             _decisions(row),

@@ -35,6 +35,11 @@ TONES = {
     "succeeded": "good",
     "published": "good",
     "in force": "good",
+    "completed": "good",
+    "scheduled": "info",
+    "in_progress": "info",
+    "may be retried": "info",
+    "blocked": "warn",
     "approved": "info",
     "claimed": "info",
     "sent": "info",
@@ -85,11 +90,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A link to a page where something can be done. `danger`: it stops or ends something."""
+    """A link to a page where something can be done. `danger`: it stops or ends something.
+
+    `post`: it is no link, but does it.
+    """
 
     label: str
     url: str
     danger: bool = False
+    post: bool = False
 
 
 def fact(label: str, value: Any) -> Fact:

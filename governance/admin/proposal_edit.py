@@ -39,7 +39,7 @@ from governance.domain.words import Route
 from governance.models import Proposal
 from governance.policy import plans, redaction
 from governance.policy.plans import Plan
-from governance.services import clearing, reviews
+from governance.services import clearing, proposals, reviews
 
 PREFIX = "plan/"
 """Begins the name of every input that is a part of the plan."""
@@ -201,9 +201,12 @@ def weigh(row: Proposal, edited: Plan) -> Preview:
     now = plans.parse_text(row.plan_in_force)
     difference = plans.difference(now.as_json(), edited.as_json())
     carried = canonical_text(redaction.conceal(edited.as_json(), now.as_json()))
+    own = proposals.is_systems(now)
     try:
-        clearing.look_up(edited, agent=row.agent)
-        cleared = clearing.clear(edited, agent=row.agent, run=row.run)
+        if own:
+            reviews.require_same_subject(now, edited)
+        clearing.look_up(edited, agent=row.agent, by_system=own)
+        cleared = clearing.clear(edited, agent=row.agent, run=row.run, by_system=own)
     except (InvalidInput, NotFound) as error:
         shown = frame.shown_difference(difference)
         return Preview(carried, shown, [visible(str(error))], [], invalid=True)

@@ -10,7 +10,14 @@ from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from governance.admin import filings, frame, proposal_queue, steps
+from governance.admin import (
+    filings,
+    frame,
+    proposal_advice,
+    proposal_queue,
+    steps,
+    training_facts,
+)
 from governance.admin.base import ledger_url
 from governance.admin.facts import badge
 from governance.admin.proposal_standing import changes_in, is_overdue, is_waiting, standing
@@ -30,6 +37,7 @@ RELATED = (
     "run__trigger",
     "policy",
     "decided_by",
+    "decided_on_advice__adviser",
 )
 """What the page reads of a proposal, in one query."""
 
@@ -154,6 +162,9 @@ def page(
         "edit": frame.shown_difference(row.edit),
         "workflows": filings.origins(admin, row, how),
         "seen_plan": _carried(row),
+        "decider": visible(row.decider),
+        "advice": proposal_advice.of_proposal(request, row),
+        "training": training_facts.of_proposal(row),
         "claim": {
             "title": visible(clean_text(row.title)) if how.titled else "",
             "reasoning": visible(clean_text(row.reasoning)),
@@ -292,6 +303,9 @@ def _outcome(admin: ModelAdmin[Any], row: Proposal) -> dict[str, Any]:
 
 def _event(entry: LedgerEntry) -> dict[str, Any]:
     body = entry.data
+    what = _HAPPENED.get(entry.kind, entry.kind.replace("_", " ").replace(".", ": "))
+    if entry.kind == "proposal.approved" and "advice" in body["data"]:
+        what = "approved it on an agent’s advice, as this workspace lets it"
     said = body["data"].get("comment") or body["data"].get("reason") or ""
     # A rejection is a review and the end of the proposal; its reason is said once.
     repeated = entry.kind == "proposal.rejected"
@@ -299,6 +313,6 @@ def _event(entry: LedgerEntry) -> dict[str, Any]:
         "at": entry.created_at,
         "who": visible(body["by"]["label"]),
         "kind": body["by"]["kind"],
-        "what": _HAPPENED.get(entry.kind, entry.kind.replace("_", " ").replace(".", ": ")),
+        "what": what,
         "said": "" if repeated else visible(str(said)),
     }

@@ -24,6 +24,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "idempotency_conflict": HTTPStatus.CONFLICT,
     "execution_disabled": HTTPStatus.SERVICE_UNAVAILABLE,
     "stale_state": HTTPStatus.CONFLICT,
+    "run_held": HTTPStatus.CONFLICT,
     "already_decided": HTTPStatus.CONFLICT,
     "plan_changed": HTTPStatus.CONFLICT,
     "lease_lost": HTTPStatus.CONFLICT,

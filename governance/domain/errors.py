@@ -53,6 +53,12 @@ class StaleState(GovernanceError):
     code = "stale_state"
 
 
+class RunHeld(StaleState):
+    """A supervisor holds the run's next action, or has yet to appear; ask again later."""
+
+    code = "run_held"
+
+
 class AlreadyDecided(StaleState):
     """Somebody decided the proposal first."""
 

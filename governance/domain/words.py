@@ -166,3 +166,28 @@ class CredentialKind(TextChoices):
     TOKEN = "token", "Token or key"
     PASSWORD = "password", "Password"
     URL = "url", "Secret URL (such as a webhook's)"
+
+
+class InterventionKind(TextChoices):
+    """What a person does to a run they watch."""
+
+    PAUSE = "pause", "Pause"
+    RESUME = "resume", "Resume"
+    CORRECT = "correct", "Correct"
+    TERMINATE = "terminate", "Terminate"
+
+
+class Availability(TextChoices):
+    """Whether a person can be given a run to watch."""
+
+    ONLINE = "online", "Online"
+    AWAY = "away", "Away"
+    OFFLINE = "offline", "Offline"
+
+
+class Opinion(TextChoices):
+    """What an agent that was asked for advice thinks. Nobody's approval."""
+
+    FOR = "for", "For"
+    AGAINST = "against", "Against"
+    UNSURE = "unsure", "Unsure"

@@ -1,6 +1,7 @@
 """The nouns, one per file. QuerySet methods are the reads; nothing here writes."""
 
 from governance.models.action_type import ActionType
+from governance.models.advice import Advice
 from governance.models.agent import Agent
 from governance.models.allowed_host import AllowedHost
 from governance.models.attachment import Attachment
@@ -13,16 +14,27 @@ from governance.models.grant import Ceiling, Grant
 from governance.models.ledger_entry import LedgerEntry
 from governance.models.membership import Membership
 from governance.models.policy import PolicyRule, PolicyVersion
+from governance.models.presence import Presence
 from governance.models.proposal import Proposal, Review
 from governance.models.run import Run, Trigger
+from governance.models.supervision import Intervention, SessionEvent, SupervisionSession
+from governance.models.training import (
+    BlockedTrigger,
+    TrainingPlan,
+    TrainingSession,
+    TrainingTask,
+    TrainingTopic,
+)
 from governance.models.workflow import Workflow
 from governance.models.workspace import Workspace
 
 __all__ = [
     "ActionType",
+    "Advice",
     "Agent",
     "AllowedHost",
     "Attachment",
+    "BlockedTrigger",
     "Canvas",
     "Ceiling",
     "Credential",
@@ -33,13 +45,21 @@ __all__ = [
     "ExecutionStep",
     "FormAnswer",
     "Grant",
+    "Intervention",
     "LedgerEntry",
     "Membership",
     "PolicyRule",
     "PolicyVersion",
+    "Presence",
     "Proposal",
     "Review",
     "Run",
+    "SessionEvent",
+    "SupervisionSession",
+    "TrainingPlan",
+    "TrainingSession",
+    "TrainingTask",
+    "TrainingTopic",
     "Trigger",
     "Workflow",
     "Workspace",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from governance.domain.values import Json
@@ -47,6 +48,50 @@ class SalesReporter(AgentProgram):
         if found.state is not ResultState.DONE:
             raise TaskFailed(f"The sales could not be looked up: {'; '.join(found.reasons)}.")
         return list(found.output["rows"])
+
+
+TOUR = (
+    ("Agents ask", "An agent asks before it acts. The gate answers by what the agent has earned."),
+    ("People decide", "What it has not earned waits for a person, and is carried out as approved."),
+    ("You watch", "You are watching this run. Pause it: the next page waits until you resume."),
+    ("You correct", "Write some guidance. It reaches this program with the next answer it gets."),
+    ("All is kept", "Every decision, and what you did just now, is an entry in the ledger."),
+)
+"""The pages of TourGuide: a title, and what it says."""
+
+
+class TourGuide(AgentProgram):
+    """Presents TOUR one page at a time, slowly: a program to watch, pause, correct and terminate.
+
+    configuration["pause_seconds"] (default 2) pass before each page. What a supervisor says comes
+    with an answer; the next page repeats it, and so does the output.
+    """
+
+    def run(self, task: Task, tools: Tools) -> dict[str, Json]:
+        """One canvas a page."""
+        heard: list[Json] = []
+        shown: list[Json] = []
+        for number, (title, text) in enumerate(TOUR, start=1):
+            time.sleep(float(self.configuration.get("pause_seconds", 2)))
+            page = tools.act(
+                "canvas_present",
+                {"kind": "markdown", "title": title, "markdown": _page(text, heard)},
+                reasoning=_reasoning(number, task, heard),
+            )
+            _note(page, heard)
+            if page.state is not ResultState.DONE:
+                raise TaskFailed(f"Page {number} was not shown: {'; '.join(page.reasons)}.")
+            shown.append(page.output["canvas"])
+        return {"pages": shown, "heard": heard}
+
+
+def _page(text: str, heard: list[Json]) -> str:
+    return f"{text}\n\nI was told: {heard[-1]}" if heard else text
+
+
+def _reasoning(number: int, task: Task, heard: list[Json]) -> str:
+    told = f" I was told: {heard[-1]}" if heard else ""
+    return f"Page {number} of {len(TOUR)}, because of {task.instruction}.{told}"
 
 
 def _chart(rows: list[dict[str, Any]]) -> dict[str, Json]:

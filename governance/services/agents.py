@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
+from django.db.models import QuerySet
 
 from governance import ledger, lifecycle
 from governance.domain.actors import Actor
 from governance.domain.errors import InvalidInput
 from governance.domain.roles import Right
-from governance.domain.states import AgentState
+from governance.domain.states import AgentState, CeilingState
 from governance.domain.values import Json, digest, require_storable, require_text
 from governance.domain.words import Maturity
-from governance.models import Agent, Workspace
+from governance.models import Agent, Ceiling, Workspace
+from governance.policy import confidence
 from governance.services import memberships
 from governance.services.validation import cleaned
 
@@ -117,6 +120,36 @@ def resume(*, agent: Agent, reason: str, by: Actor) -> None:
 def retire(*, agent: Agent, reason: str, by: Actor) -> None:
     """End an agent for good."""
     _move(agent, to=AgentState.RETIRED, reason=reason, by=by)
+
+
+def advisers(workspace_id: uuid.UUID) -> QuerySet[Agent]:
+    """The active autonomous agents of a workspace that no ceiling holds below that."""
+    capped = Ceiling.objects.of(workspace_id).filter(state=CeilingState.ACTIVE)
+    found = Agent.objects.of(workspace_id).filter(
+        maturity=Maturity.AUTONOMOUS, state=AgentState.ACTIVE
+    )
+    return found.exclude(
+        pk__in=capped.exclude(maturity=Maturity.AUTONOMOUS).values("agent_id")
+    ).order_by("name")
+
+
+def raise_confidence(*, agent: Agent, gain: float, why: dict[str, Json], by: Actor) -> float:
+    """Add to an agent's confidence, up to 1; returns what it is now. Maturity stays as it is.
+
+    Needs the transaction of what was completed, and a caller that was allowed to.
+    """
+    row = Agent.objects.locked(agent.pk)
+    before, after = row.confidence_score, confidence.raised(row.confidence_score, gain)
+    row.confidence_score = after
+    row.save(update_fields=["confidence_score"])
+    ledger.append(
+        kind="agent.confidence",
+        by=by,
+        workspace_id=row.workspace_id,
+        subject_id=row.id,
+        data={"before": before, "after": after, "gain": gain, **why},
+    )
+    return after
 
 
 def fingerprint(agent: Agent) -> str:

@@ -4,6 +4,7 @@ Factories take the services' own keywords; an unknown one raises. A row in a lat
 in its first state, moved there: `approved(ProposalFactory())`, `paused(AgentFactory())`.
 """
 
+from tests.factories.advice import AdviceFactory, adviser, answered
 from tests.factories.agents import AgentFactory, CeilingFactory, GrantFactory
 from tests.factories.catalogue import ActionTypeFactory, make_spec, registered_handler
 from tests.factories.devices import DeviceCommandFactory, DeviceFactory, RegistrationFactory
@@ -48,11 +49,33 @@ from tests.factories.records import (
     LedgerEntryFactory,
 )
 from tests.factories.runs import QueuedRunFactory, RunFactory, TriggerFactory
+from tests.factories.training import (
+    BlockedTriggerFactory,
+    TrainingPlanFactory,
+    TrainingSessionFactory,
+    TrainingTaskFactory,
+    TrainingTopicFactory,
+    training_begun,
+    training_cancelled,
+    training_completed,
+    training_failed,
+)
 from tests.factories.waiting import (
     ExecutionFactory,
     ExecutionStepFactory,
     ProposalFactory,
     ReviewFactory,
+)
+from tests.factories.watching import (
+    InterventionFactory,
+    PresenceFactory,
+    SessionEventFactory,
+    SupervisionSessionFactory,
+    held,
+    let_go,
+    rated,
+    steer,
+    terminated,
 )
 from tests.factories.workflows import WorkflowFactory
 from tests.factories.workspaces import EmptyWorkspaceFactory, WorkspaceFactory
@@ -61,9 +84,11 @@ __all__ = [
     "BY_SYSTEM",
     "PASSWORD",
     "ActionTypeFactory",
+    "AdviceFactory",
     "AgentFactory",
     "AllowedHostFactory",
     "AttachmentFactory",
+    "BlockedTriggerFactory",
     "CanvasFactory",
     "CeilingFactory",
     "CredentialFactory",
@@ -76,19 +101,29 @@ __all__ = [
     "FormAnswerFactory",
     "GrantFactory",
     "House",
+    "InterventionFactory",
     "LedgerEntryFactory",
     "MembershipFactory",
     "PolicyVersionFactory",
+    "PresenceFactory",
     "ProposalFactory",
     "QueuedRunFactory",
     "RegistrationFactory",
     "ReviewFactory",
     "RunFactory",
+    "SessionEventFactory",
+    "SupervisionSessionFactory",
+    "TrainingPlanFactory",
+    "TrainingSessionFactory",
+    "TrainingTaskFactory",
+    "TrainingTopicFactory",
     "TriggerFactory",
     "UserFactory",
     "WorkflowFactory",
     "WorkspaceFactory",
     "abandoned",
+    "adviser",
+    "answered",
     "approved",
     "by",
     "cancelled",
@@ -99,13 +134,16 @@ __all__ = [
     "failed",
     "finished",
     "halted",
+    "held",
     "in_doubt",
+    "let_go",
     "lifted",
     "make_spec",
     "member_of",
     "paused",
     "publish_rules",
     "published",
+    "rated",
     "registered_handler",
     "rejected",
     "resumed",
@@ -114,4 +152,10 @@ __all__ = [
     "rule",
     "run_worker",
     "run_worker_to_the_end",
+    "steer",
+    "terminated",
+    "training_begun",
+    "training_cancelled",
+    "training_completed",
+    "training_failed",
 ]

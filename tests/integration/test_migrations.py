@@ -35,6 +35,8 @@ from tests.factories import (
     QueuedRunFactory,
     ReviewFactory,
     RunFactory,
+    SupervisionSessionFactory,
+    TrainingTopicFactory,
     TriggerFactory,
     WorkflowFactory,
     WorkspaceFactory,
@@ -45,8 +47,10 @@ from tests.factories import (
     rejected,
     revoked,
     rule,
+    terminated,
 )
 from tests.factories.devices import claimed_command
+from tests.integration import impossible_watching
 from tests.unit.elsewhere import database_url, run_elsewhere
 
 # --- From nothing ---------------------------------------------------------------------------------
@@ -264,6 +268,7 @@ IMPOSSIBLE = [
     ("trigger_source_known", TriggerFactory, {"source": "rumour"}),
     ("trigger_route_known", TriggerFactory, {"route": "maybe"}),
     ("workspace_state_known", WorkspaceFactory, {"state": "closed"}),
+    *impossible_watching.IMPOSSIBLE,
 ]
 
 
@@ -277,6 +282,7 @@ def test_the_database_refuses_an_impossible_row(constraint, make, change):
     row = make()
     if "decided_by_id" in change and change["decided_by_id"] is not None:
         change = {**change, "decided_by_id": row.agent.owner_id}
+    change = impossible_watching.filled_in(row, change)
     rows = type(row)._default_manager.filter(pk=row.pk)
     with pytest.raises(IntegrityError, match=rf"\b{constraint}\b"), transaction.atomic():
         rows.update(**change)
@@ -406,6 +412,7 @@ TWICE = [
     ),
     ("execution_proposal_id", "execution.proposal_id", ExecutionFactory, {}),
     ("run_trigger_id", "run.trigger_id", RunFactory, {}),
+    *impossible_watching.TWICE,
 ]
 
 
@@ -448,3 +455,5 @@ def test_what_may_be_there_twice_may():
     insert_copy(AttachmentFactory(), {"name": "another"})
     insert_copy(ReviewFactory(), {"digest": "of an edited plan"})
     insert_copy(ReviewFactory(verdict="abstain"), {})
+    insert_copy(terminated(SupervisionSessionFactory()), {})  # whose run may be watched again
+    insert_copy(TrainingTopicFactory(), {"category": "another"})

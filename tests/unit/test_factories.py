@@ -18,9 +18,11 @@ from governance.models import (
 from tests import factories
 from tests.factories import (
     ActionTypeFactory,
+    AdviceFactory,
     AgentFactory,
     AllowedHostFactory,
     AttachmentFactory,
+    BlockedTriggerFactory,
     CanvasFactory,
     CeilingFactory,
     CredentialFactory,
@@ -33,13 +35,21 @@ from tests.factories import (
     FormAnswerFactory,
     GrantFactory,
     House,
+    InterventionFactory,
     LedgerEntryFactory,
     MembershipFactory,
     PolicyVersionFactory,
+    PresenceFactory,
     ProposalFactory,
     QueuedRunFactory,
     ReviewFactory,
     RunFactory,
+    SessionEventFactory,
+    SupervisionSessionFactory,
+    TrainingPlanFactory,
+    TrainingSessionFactory,
+    TrainingTaskFactory,
+    TrainingTopicFactory,
     TriggerFactory,
     UserFactory,
     WorkflowFactory,
@@ -52,9 +62,11 @@ pytestmark = pytest.mark.django_db
 
 ALL = [
     ActionTypeFactory,
+    AdviceFactory,
     AgentFactory,
     AllowedHostFactory,
     AttachmentFactory,
+    BlockedTriggerFactory,
     CanvasFactory,
     CeilingFactory,
     CredentialFactory,
@@ -73,6 +85,14 @@ ALL = [
     QueuedRunFactory,
     ReviewFactory,
     RunFactory,
+    InterventionFactory,
+    PresenceFactory,
+    SessionEventFactory,
+    SupervisionSessionFactory,
+    TrainingPlanFactory,
+    TrainingSessionFactory,
+    TrainingTaskFactory,
+    TrainingTopicFactory,
     TriggerFactory,
     UserFactory,
     WorkflowFactory,
@@ -135,6 +155,13 @@ MOVES = [
     ("failed", ProposalFactory, "failed"),
     ("in_doubt", ProposalFactory, "in_doubt"),
     ("claimed", ExecutionFactory, "claimed"),
+    ("training_begun", TrainingSessionFactory, "in_progress"),
+    ("training_completed", TrainingSessionFactory, "completed"),
+    ("training_failed", TrainingSessionFactory, "failed"),
+    ("training_cancelled", TrainingSessionFactory, "cancelled"),
+    ("held", SupervisionSessionFactory, "paused"),
+    ("terminated", SupervisionSessionFactory, "terminated"),
+    ("rated", SupervisionSessionFactory, "completed"),
 ]
 
 
@@ -163,8 +190,8 @@ def test_the_house_that_is_put_back_is_the_house_that_was_built(house):
     )
     assert first == again
     assert {name: len(rows) for name, rows in first.items()} == {
-        "ActionType": 9,
-        "LedgerEntry": 18,  # 1 workspace, 9 action types, 3 of the policy, 5 members
+        "ActionType": 10,
+        "LedgerEntry": 19,  # 1 workspace, 10 action types, 3 of the policy, 5 members
         "Membership": 5,
         "PolicyVersion": 1,
     }

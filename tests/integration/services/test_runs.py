@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from governance.domain.errors import InvalidInput, NotAllowed, StaleState
-from governance.models import Run
-from governance.services import runs
-from tests.factories import QueuedRunFactory, finished
+from governance.domain.errors import InvalidInput, NotAllowed, RunHeld, StaleState
+from governance.domain.states import RunState
+from governance.models import Run, SupervisionSession
+from governance.services import actions, runs
+from tests.factories import (
+    QueuedRunFactory,
+    SupervisionSessionFactory,
+    finished,
+    held,
+    let_go,
+    make_spec,
+    run_worker,
+)
 from tests.integration.services.checks import recorded, refused
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +60,39 @@ def test_an_agent_ends_only_its_own(house):
     run, other = house.run(), house.agent()
     with refused(NotAllowed, "only its own runs"):
         runs.finish(run=run, outcome="failed", by=other.actor)
+
+
+def test_what_waits_does_not_get_round_a_pause_by_the_end_of_its_run(house, registered):
+    """A run that succeeds leaves its plans to workers; one that is paused must not yet."""
+    registered(make_spec("stamp", complexity=1), workspace=house.workspace)
+    session = SupervisionSessionFactory(run=QueuedRunFactory(agent=house.agent("supervised")))
+    run = Run.objects.get(pk=session.run_id)
+    asked = actions.request(run=run, action_type="stamp", params={}, by=run.agent.actor)
+    held(session)
+    run_worker()
+    for who in (run.agent.actor, house.by_governor):
+        with refused(RunHeld, "The supervisor has paused the run"):
+            runs.finish(run=run, outcome="succeeded", by=who)
+    let_go(session)
+    runs.finish(run=run, outcome="succeeded", by=run.agent.actor)
+    [execution] = run_worker()
+    assert (execution.pk, execution.state) == (asked.execution.pk, "done")
+
+
+@pytest.mark.parametrize("outcome", ["failed", "abandoned"])
+def test_a_paused_run_may_end_without_success(house, registered, outcome):
+    """And what waited learns it at once."""
+    registered(make_spec("stamp", complexity=1), workspace=house.workspace)
+    session = SupervisionSessionFactory(run=QueuedRunFactory(agent=house.agent("supervised")))
+    run = Run.objects.get(pk=session.run_id)
+    actions.request(run=run, action_type="stamp", params={}, by=run.agent.actor)
+    held(session)
+    run_worker()
+    runs.finish(run=run, outcome=outcome, by=run.agent.actor)
+    assert SupervisionSession.objects.get(pk=session.pk).state == "failed"
+    [execution] = run_worker()
+    assert execution.state == "failed"
+    assert f"The run {RunState(outcome).standing};" in execution.error
 
 
 @pytest.mark.parametrize("outcome", ["succeeded", "failed", "abandoned"])
