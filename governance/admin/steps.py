@@ -79,6 +79,7 @@ class ShownStep:
     badges: tuple[SafeString, ...]
     promise: str
     when: SafeString
+    when_words: SafeString
     params: tuple[Param, ...]
     exact: SafeString
     masked: bool
@@ -186,6 +187,7 @@ def _shown_step(number: int, step: Step, found: ActionType | None) -> ShownStep:
         badges=badges,
         promise=promise,
         when=visible(step.when or ""),
+        when_words=_sentence(clean_text(wording.condition(step.when or ""))),
         params=tuple(_params(params, found.params_schema if found else {})),
         exact=visible_json(params),
         masked=params != step.params,

@@ -29,6 +29,19 @@ BRIEF_STEPS = 2
 """Steps of a plan that a list names."""
 
 _STANDS_FOR = {references.KEY: "", expansion.KEY: "$param ", references.CREDENTIAL: "$secret "}
+_COMPARISON = re.compile(
+    r"""steps\.(?P<step>\w+)\.(?P<what>state|output(?:\.\w+)+)\s*(?P<how>==|!=|>=|<=|>|<)\s*
+    (?P<to>'[^'"\\]*'|"[^'"\\]*"|-?\d+(?:\.\d+)?|true|false)""",
+    re.VERBOSE | re.ASCII,
+)
+_COMPARED = {
+    "==": "is",
+    "!=": "is not",
+    ">": "is more than",
+    "<": "is less than",
+    ">=": "is at least",
+    "<=": "is at most",
+}
 _CLOSING = str.maketrans({"“": '"', "”": '"', "`": "'"})
 _ONE_WORD = re.compile(r"[!#-&(-_a-~]+")
 
@@ -46,6 +59,18 @@ def brief(plan: Plan, titles: Mapping[str, str]) -> list[str]:
     found = [_brief(step, titles) for step in plan.steps[:BRIEF_STEPS]]
     more = len(plan.steps) - BRIEF_STEPS
     return [*found, f"And {more} more step{'s' if more > 1 else ''}."] if more > 0 else found
+
+
+def condition(source: str) -> str:
+    """A comparison with what one step gave, in words; empty for anything that is more than that."""
+    found = _COMPARISON.fullmatch(source.strip())
+    if found is None:
+        return ""
+    what = found["what"].removeprefix("output.")
+    gave = "the state of step" if what == "state" else f"{code(what)} of step"
+    to = found["to"]
+    literal = value(to[1:-1]) if to[0] in "'\"" else to
+    return f"{gave} {code(found['step'])} {_COMPARED[found['how']]} {literal}"
 
 
 def value(found: Json) -> str:

@@ -46,6 +46,15 @@ def test_each_step_is_a_sentence_and_an_agents_text_is_none(client, house):
     ]
 
 
+def test_a_condition_is_shown_as_code_and_beside_it_in_words(client, house):
+    proposal = ProposalFactory(run=house.run(), plan=PLAN)
+    text = login(client, house.viewer).get(page(proposal)).content.decode()
+    code = '<code class="ag-code">{}</code>'.format
+    condition = code("steps.show.output.kind == &quot;markdown&quot;")
+    words = f"{code('kind')} of step {code('show')} is “markdown”"
+    assert f"Only if {condition} is true ({words}); otherwise it is skipped." in text
+
+
 def test_the_canonical_form_stands_beside_it(client, house):
     proposal = ProposalFactory(run=house.run(), plan=PLAN)
     text = login(client, house.viewer).get(page(proposal)).content.decode()

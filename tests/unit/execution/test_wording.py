@@ -90,6 +90,27 @@ def test_a_step_in_words(action_type, params, sentence):
     assert says(action_type, params) == [sentence]
 
 
+# a condition, in words; none for what is more than one comparison
+CONDITIONS = [
+    ("steps.ask.output.answers.what == 'photo'", "`answers.what` of step `ask` is “photo”"),
+    ('steps.ask.state != "skipped"', "the state of step `ask` is not “skipped”"),
+    (" steps.a.output.n >= -1.5 ", "`n` of step `a` is at least -1.5"),
+    ("steps.a.output.ok == true", "`ok` of step `a` is true"),
+    ("steps.a.output.n > 1 || true", ""),
+    ("!(steps.a.output.n > 1)", ""),
+    ("steps.a.output.n > steps.b.output.n", ""),
+    ("size(steps.a.output.rows) > 1", ""),
+    ("steps.a.output.s == 'x' + 'y'", ""),
+    ("steps.a.output.s == 'a\\'b'", ""),
+    ("", ""),
+]
+
+
+@pytest.mark.parametrize(("source", "words"), CONDITIONS)
+def test_a_comparison_in_words(source, words):
+    assert wording.condition(source) == words
+
+
 def brief(*steps):
     return wording.brief(plans.parse(list(steps)), {"own": "File a ticket"})
 
