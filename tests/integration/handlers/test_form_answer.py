@@ -10,7 +10,7 @@ import time_machine
 from django.utils import timezone
 
 from governance.domain.actors import system
-from governance.domain.errors import InvalidInput
+from governance.domain.errors import InvalidInput, StaleState
 from governance.models import Canvas, Execution, LedgerEntry, Proposal
 from governance.services import actions, executions, forms, proposals
 from tests.factories import (
@@ -269,11 +269,12 @@ def test_the_gate_is_asked_again_after_the_wait(house, acts):
     assert step(execution).error.startswith("The gate now answers denied: the agent is paused")
 
 
-def test_what_waits_can_be_cancelled_and_the_form_still_answered(house, acts):
+def test_what_waits_can_be_cancelled_and_its_form_wants_no_answer_then(house, acts):
     execution = ready(house, ASK, wait(), then("photo", "photo"))
     run_worker()
     proposals.cancel(proposal=execution.proposal, reason="never mind", by=house.by_governor)
-    answer(house, what="photo")
+    with pytest.raises(StaleState, match="no answer is wanted any more"):
+        answer(house, what="photo")
     run_worker()
     assert states(execution) == ("cancelled", ["done", "not_run", "not_run"])
     assert acts == []
