@@ -128,12 +128,12 @@ def test_watch_pause_correct_resume_and_rate(house, visit, processes):
     page.wait_for_url("**/change/")
     same = not_reloaded(page)
     live(page)
-    page.get_by_text("It asked: Show a markdown titled “Agents ask”").wait_for(timeout=30_000)
+    page.get_by_text("It asked: Show a text titled “Agents ask”").wait_for(timeout=30_000)
     keep(page, "running")
 
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("Paused: its next action waits.").wait_for()
-    page.locator(".stands", has_text="Its next action waits: Show a markdown").wait_for()
+    page.locator(".stands", has_text="Its next action waits: Show a text").wait_for()
     assert page.get_by_role("button", name="Pause").count() == 0
     shown = Canvas.objects.count()
     keep(page, "paused")
@@ -180,8 +180,8 @@ def test_terminate_a_plan_on_its_way(letters, visit, processes):
     keep(page, "terminating")
     page.get_by_role("button", name="Terminate the run").click()
     page.get_by_text("Terminated: the run is over, and what waited is cancelled.").wait_for()
-    assert page.get_by_role("button", name="Correct").count() == 0
     page.locator("#connection[data-state=over]").wait_for()
+    assert page.get_by_role("button", name="Correct").count() == 0
     same()
     keep(page, "terminated")
     execution = Execution.objects.get()

@@ -10,14 +10,12 @@ from django.test import Client
 from django.urls import reverse
 
 from governance.models import LedgerEntry
-from governance.services import presence
 
 
 def signed_in(user: Any) -> Client:
     """A browser in which `user` is signed in."""
     client = Client()
     client.force_login(user)
-    presence.touch(user)  # as after the first page: the others cost no more and no less
     return client
 
 
