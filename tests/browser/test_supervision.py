@@ -1,17 +1,12 @@
-"""Watching a run in a real browser, with a real server, a real worker, and a program that runs.
-
-With GOVERNANCE_SCREENSHOTS set to a folder, what is seen on the way is kept there.
-"""
+"""Watching a run in a real browser, with a real server, a real worker, and a program that runs."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 import pytest
 
 from governance.models import Canvas, Execution, Run, SupervisionSession
 from governance.services import supervision, workflows
+from tests.browser.pictures import keep
 from tests.factories import (
     BY_SYSTEM,
     House,
@@ -79,13 +74,6 @@ def console(session) -> str:
 
 def state(row) -> str:
     return type(row).objects.values_list("state", flat=True).get(pk=row.pk)
-
-
-def keep(page, name):
-    """A picture of what is seen, where somebody wants one."""
-    folder = os.environ.get("GOVERNANCE_SCREENSHOTS")
-    if folder:
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 def events(page) -> list[str]:

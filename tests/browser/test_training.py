@@ -7,6 +7,7 @@ import re
 import pytest
 
 from governance.models import Agent, BlockedTrigger, Proposal, TrainingSession, Trigger
+from tests.browser.pictures import keep
 from tests.factories import (
     BlockedTriggerFactory,
     House,
@@ -46,6 +47,7 @@ def blocked(house, **topic) -> BlockedTrigger:
 def approve_with_other_hours(page, proposal):
     page.goto(address(proposal))
     assert page.get_by_text("29 h, between 20.3 h and 43.5 h").is_visible()
+    keep(page, "training-proposal")
     page.get_by_role("button", name="Edit, then approve").click()
     assert page.locator(".settled").get_by_text("cannot be changed").is_visible()
     page.fill(HOURS, "0.5")
@@ -55,6 +57,7 @@ def approve_with_other_hours(page, proposal):
     page.fill(HOURS, "12")
     page.fill(A_DAY, "4")
     page.get_by_role("button", name="Preview the change").last.click()
+    keep(page, "training-edit")
     page.get_by_role("button", name="Approve with this edit").click()
     page.wait_for_url(re.compile(r"/governance/proposal/$"))
     run_worker()
@@ -66,6 +69,7 @@ def tick_all_but_one(page):
         page.get_by_role("heading", name=f"Tasks: {done} of 4 done").wait_for()
     page.get_by_role("button", name="Take back: Read about addresses.").click()
     page.get_by_role("heading", name="Tasks: 2 of 4 done").wait_for()
+    keep(page, "training-tasks")
 
 
 def complete(page):
@@ -81,6 +85,7 @@ def complete(page):
     page.get_by_label("Score: refunds").fill("0.6")
     page.get_by_role("button", name="Complete", exact=True).click()
     page.get_by_role("heading", name="What it was worth").wait_for()
+    keep(page, "training-completed")
 
 
 @pytest.mark.parametrize("javascript", [True, False])
@@ -104,6 +109,7 @@ def test_from_the_blocked_trigger_to_its_retry(house, visit, javascript):
     assert page.get_by_text("Not yet eligible for intern: 0.50 is needed").is_visible()
     assert page.get_by_text("a training, performance 0.75").is_visible()
     assert page.get_by_text("may be retried").is_visible()
+    keep(page, "training-agent")
     agent = Agent.objects.get(name="pupil")
     assert (agent.confidence_score, agent.maturity) == (0.2, "student")
 
@@ -129,6 +135,7 @@ def test_ask_an_adviser(house, visit):
     card = page.locator("#advice")
     assert card.get_by_text("It learns this alone.").is_visible()
     assert card.get_by_text("it counts among no approvals").is_visible()
+    keep(page, "advice")
     assert page.get_by_role("button", name="Approve", exact=True).is_visible()
     assert Proposal.objects.get(pk=proposal.pk).state == "proposed"
 

@@ -36,7 +36,7 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WORKER = system("worker")
-ROUNDS = 25
+ROUNDS = 15
 
 
 def sessions(house, count: int = ROUNDS) -> list[SupervisionSession]:
