@@ -56,6 +56,8 @@ COMMANDS = (
     "complete_training",
     "retry_trigger",
     "advise",
+    "exam",
+    "exam_case",
 )
 DJANGOS_OWN = {
     "help",

@@ -35,7 +35,7 @@ from governance.domain.roles import Right
 from governance.domain.states import AgentState, CeilingState, GrantState
 from governance.domain.values import Json
 from governance.domain.words import Maturity
-from governance.models import Agent, Ceiling, Decision, Membership, Proposal, Run
+from governance.models import Agent, Ceiling, Decision, Exam, Membership, Proposal, Run
 from governance.policy.redaction import clean
 from governance.services import agents
 
@@ -227,6 +227,7 @@ class AgentAdmin(FactsAdmin):
             *agent_learning.sections(row),
             _made_of(row),
             _grants(row),
+            _exams(row),
             _decisions(row),
             _proposals(row),
             _runs(row),
@@ -239,6 +240,7 @@ class AgentAdmin(FactsAdmin):
         return [
             Button("Give a grant", f"{reverse('admin:governance_grant_add')}?agent={row.pk}"),
             Button("Set a ceiling", f"{reverse('admin:governance_ceiling_add')}?agent={row.pk}"),
+            Button("Start an exam", f"{reverse('admin:governance_exam_add')}?agent={row.pk}"),
         ]
 
 
@@ -290,6 +292,26 @@ def _grants(row: Agent) -> Table:
         ],
         empty="No grant loosens anything for this agent.",
         more=_all("grant", row),
+    )
+
+
+def _exams(row: Agent) -> Table:
+    exams = Exam.objects.filter(agent=row).order_by("-created_at", "-id")[:LATEST]
+    return Table(
+        "Latest exams",
+        ("When", "Attempt", "For", "State", "Score"),
+        [
+            (
+                link(exam, f"{exam.created_at:%Y-%m-%d %H:%M:%S}"),
+                draw(str(exam.attempt)),
+                badge(exam.target),
+                badge(exam.state),
+                draw(None if exam.score is None else f"{exam.score:.3f} of {exam.needed:.2f}"),
+            )
+            for exam in exams
+        ],
+        empty="It has sat no exam yet.",
+        more=_all("exam", row),
     )
 
 

@@ -30,6 +30,8 @@ from governance.models import (
     Credential,
     Decision,
     Device,
+    Exam,
+    ExamCase,
     Execution,
     Grant,
     LedgerEntry,
@@ -85,6 +87,13 @@ SIDEBAR: tuple[tuple[str, tuple[Item, ...]], ...] = (
             (AllowedHost, "Allowed hosts", "public"),
             (Credential, "Credentials", "password"),
             (Device, "Devices", "devices"),
+        ),
+    ),
+    (
+        "Maturity",
+        (
+            (Exam, "Exams", "school"),
+            (ExamCase, "Exam cases", "quiz"),
         ),
     ),
     ("Record", ((LedgerEntry, "Ledger", "history_edu"),)),

@@ -29,7 +29,11 @@ class AgentQuerySet(RecordQuerySet["Agent"]):
 
 
 class Agent(Stateful, Record):
-    """Capabilities live at `configuration["capabilities"]`, a list of strings."""
+    """Capabilities live at `configuration["capabilities"]`, a list of strings.
+
+    `stint` counts the changes of its maturity: what it shows, it shows in a stint, and what was
+    shown before a demotion does not count after it.
+    """
 
     LIFECYCLE: ClassVar = states.AGENT
 
@@ -50,6 +54,7 @@ class Agent(Stateful, Record):
         default=states.AGENT.initial,
         editable=False,
     )
+    stint = models.PositiveIntegerField(default=0, editable=False)
     confidence_score = models.FloatField(
         default=0.0, editable=False, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)]
     )

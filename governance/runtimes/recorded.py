@@ -35,10 +35,17 @@ class _Message(BaseModel):
     tool_call_id: str | None = None
 
 
+class _Expected(BaseModel):
+    model_config = ConfigDict(strict=True)
+    name: str
+    arguments: dict[str, Json]
+
+
 class _Line(BaseModel):
     model_config = ConfigDict(strict=True)
     messages: list[_Message]
     reward: float | None = None
+    expected_actions: list[_Expected] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +64,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One recorded conversation. `reward` 1.0: it succeeded; below: it failed; None: unknown."""
+    """One recorded conversation. `reward` 1.0: it succeeded; below: it failed; None: unknown.
+
+    `instruction`: what its user said first; empty where none said anything. `expected`: the calls
+    that a correct agent makes, by name and arguments; None where the recording does not say.
+    """
 
     calls: tuple[Call, ...]
     reward: float | None
+    instruction: str = ""
+    expected: tuple[tuple[str, dict[str, Json]], ...] | None = None
 
 
 def parse_line(line: str) -> Conversation:
@@ -74,12 +87,19 @@ def parse_line(line: str) -> Conversation:
         problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = "/".join(str(part) for part in problem["loc"]) or "the line"
         raise InvalidInput(f"{where}: {problem['msg']}.") from error
-    return Conversation(tuple(_calls(found.messages)), found.reward)
+    expected = found.expected_actions
+    return Conversation(
+        tuple(_calls(found.messages)),
+        found.reward,
+        next((m.content for m in found.messages if m.role == "user" and m.content), ""),
+        None if expected is None else tuple((each.name, each.arguments) for each in expected),
+    )
 
 
 def _calls(messages: list[_Message]) -> Iterator[Call]:
-    results = {m.tool_call_id: m.content for m in messages if m.role == "tool"}
-    for message in messages:
+    """The calls in order. An id may be used again: an answer belongs to the last call before it."""
+    for position, message in enumerate(messages):
+        following = messages[position + 1 :]
         for call in message.tool_calls or []:
             arguments = parse_json(
                 call.function.arguments,
@@ -88,4 +108,14 @@ def _calls(messages: list[_Message]) -> Iterator[Call]:
             )
             if not isinstance(arguments, dict):
                 raise InvalidInput(f"The arguments of {call.function.name} are not an object.")
-            yield Call(call.function.name, arguments, results.get(call.id))
+            yield Call(call.function.name, arguments, _answer(call.id, following))
+
+
+def _answer(call_id: str, following: list[_Message]) -> str | None:
+    """What the tool said: the first answer to this id, unless the id is called again before."""
+    for message in following:
+        if message.role == "tool" and message.tool_call_id == call_id:
+            return message.content
+        if any(call.id == call_id for call in message.tool_calls or []):
+            return None
+    return None

@@ -8,6 +8,13 @@ from tests.factories.advice import AdviceFactory, adviser, answered
 from tests.factories.agents import AgentFactory, CeilingFactory, GrantFactory
 from tests.factories.catalogue import ActionTypeFactory, make_spec, registered_handler
 from tests.factories.devices import DeviceCommandFactory, DeviceFactory, RegistrationFactory
+from tests.factories.exams import (
+    ExamAnswerFactory,
+    ExamCaseFactory,
+    ExamFactory,
+    ExamineeFactory,
+    sat,
+)
 from tests.factories.house import House
 from tests.factories.moves import (
     abandoned,
@@ -96,6 +103,10 @@ __all__ = [
     "DeviceCommandFactory",
     "DeviceFactory",
     "EmptyWorkspaceFactory",
+    "ExamAnswerFactory",
+    "ExamCaseFactory",
+    "ExamFactory",
+    "ExamineeFactory",
     "ExecutionFactory",
     "ExecutionStepFactory",
     "FormAnswerFactory",
@@ -152,6 +163,7 @@ __all__ = [
     "rule",
     "run_worker",
     "run_worker_to_the_end",
+    "sat",
     "steer",
     "terminated",
     "training_begun",

@@ -279,8 +279,24 @@ def test_without_the_token_of_what_was_seen_nothing_is_done(browser, house, seen
 
 #    state      what a governor is offered; everybody else is offered the ledger alone
 OFFERED = {
-    "active": ["Give a grant", "Set a ceiling", "Change", "Pause", "Retire", "Ledger"],
-    "paused": ["Give a grant", "Set a ceiling", "Change", "Resume", "Retire", "Ledger"],
+    "active": [
+        "Give a grant",
+        "Set a ceiling",
+        "Start an exam",
+        "Change",
+        "Pause",
+        "Retire",
+        "Ledger",
+    ],
+    "paused": [
+        "Give a grant",
+        "Set a ceiling",
+        "Start an exam",
+        "Change",
+        "Resume",
+        "Retire",
+        "Ledger",
+    ],
     "retired": ["Change", "Ledger"],
 }
 
