@@ -14,7 +14,7 @@ from governance import ledger
 from governance.domain.actors import Actor
 from governance.domain.errors import InvalidInput
 from governance.domain.states import AgentState, CeilingState, WorkspaceState
-from governance.domain.values import Json, digest
+from governance.domain.values import Json, canonical, digest
 from governance.domain.words import Complexity, DecisionKind, Maturity, Route, TriggerSource
 from governance.models import (
     ActionType,
@@ -32,7 +32,10 @@ from governance.policy import references, schemas
 from governance.policy.conditions import Condition
 from governance.policy.facts import ActionFacts, ActionQuestion, AgentFacts, GrantFacts
 from governance.policy.gate import Verdict, denied, judge_action, judge_trigger
+from governance.policy.redaction import clean
 from governance.policy.rules import CompiledPolicy, seal
+
+MAX_REFUSED_BYTES = 20_000
 
 NO_POLICY = "no policy version is published"
 UNREADABLE = "the agent's state cannot be read"
@@ -40,7 +43,10 @@ UNREADABLE = "the agent's state cannot be read"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The verdict, and what it was based on. `policy` is None where none is published."""
+    """The verdict, and what it was based on. `policy` is None where none is published.
+
+    `refused`: the params of what was refused for what it is, and not because it cannot be read.
+    """
 
     verdict: Verdict
     kind: DecisionKind
@@ -49,6 +55,7 @@ class Answer:
     action_type: str = ""
     step: str = ""
     params_digest: str = ""
+    refused: dict[str, Json] | None = None
 
     @property
     def route(self) -> Route:
@@ -113,6 +120,7 @@ def ask_to_act(
         action_type,
         step,
         digest(params, what="params"),
+        params if verdict.route is Route.TRAINING or _by_rule(verdict) else None,
     )
 
 
@@ -140,6 +148,7 @@ def record(
             action_type=answer.action_type,
             step=answer.step,
             params_digest=answer.params_digest,
+            params=_kept(answer.refused),
             route=verdict.route,
             reasons=list(verdict.reasons),
             matched_rules=[match.as_json() for match in verdict.matches],
@@ -150,6 +159,17 @@ def record(
         if verdict.route is not Route.EXECUTION:
             _append(decision, by=by)
     return decision
+
+
+def _by_rule(verdict: Verdict) -> bool:
+    return verdict.route is Route.DENIED and bool(verdict.matches)
+
+
+def _kept(params: dict[str, Json] | None) -> Json:
+    """Without secrets; None for what is too large to keep, which its digest still names."""
+    if params is None or len(canonical(params, what="params")) > MAX_REFUSED_BYTES:
+        return None
+    return clean(params)
 
 
 def _judge(

@@ -23,6 +23,7 @@ from governance.services import (
     exams,
     executions,
     programs,
+    promotions,
     proposals,
     supervision,
 )
@@ -69,6 +70,7 @@ class Sweeper:
         self.counts["sessions_paused"] += supervision.pause_unwatched(by=self.by)
         self.counts["advice_given_up"] += advice.give_up_silent(by=self.by)
         self.counts["exams_aborted"] += exams.abort_overdue(by=self.by)
+        self.counts["proposals_withdrawn"] += promotions.ask_again(by=self.by)
         self.counts["delivered_again"] += executions.redeliver()
 
     def _run(self) -> None:

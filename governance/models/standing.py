@@ -151,6 +151,7 @@ class CriteriaRow(Record):
     max_intervention_rate = models.FloatField(validators=[MinValueValidator(0.0)])
     min_constitution = models.FloatField(validators=_SHARE)
     min_exam = models.FloatField(validators=_SHARE)
+    min_success = models.FloatField(default=0.5, validators=_SHARE)
 
     objects = CriteriaRowQuerySet.as_manager()
 
@@ -169,6 +170,8 @@ class CriteriaRow(Record):
                     min_constitution__lte=1,
                     min_exam__gt=0,
                     min_exam__lte=1,
+                    min_success__gte=0,
+                    min_success__lte=1,
                 ),
                 name="criteria_within",
             ),
@@ -186,6 +189,7 @@ class CriteriaRow(Record):
             self.max_intervention_rate,
             self.min_constitution,
             self.min_exam,
+            self.min_success,
         )
 
 

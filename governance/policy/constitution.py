@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cel_expr_python import cel
 
@@ -73,7 +74,8 @@ DEFAULTS = (
         "payment-without-approval",
         Severity.CRITICAL,
         "segment.kind == 'action' && 'payment' in segment.domains"
-        " && segment.state != 'failed' && !segment.approved && !segment.cleared",
+        " && !(segment.state in ['failed', 'not_run', 'skipped', 'pending'])"
+        " && !segment.approved && !segment.cleared",
         "A payment needs the approval of a person, or a clearance of the gate.",
         domain="payment",
     ),
@@ -81,7 +83,8 @@ DEFAULTS = (
         "irreversible-without-approval",
         Severity.CRITICAL,
         "segment.kind == 'action' && segment.reversibility == 'irreversible'"
-        " && segment.state != 'failed' && !segment.approved && !segment.cleared",
+        " && !(segment.state in ['failed', 'not_run', 'skipped', 'pending'])"
+        " && !segment.approved && !segment.cleared",
         "What cannot be undone needs the approval of a person, or a clearance of the gate.",
         domain="safety",
     ),
@@ -104,7 +107,8 @@ DEFAULTS = (
     RuleSource(
         "bypass-of-a-denial",
         Severity.CRITICAL,
-        "segment.kind == 'action' && segment.route != 'denied'",
+        "segment.kind == 'action' && segment.route != 'denied' && !segment.approved"
+        " && !(segment.state in ['not_run', 'skipped', 'pending'])",
         "What was denied may not be done under another name or with a changed argument.",
         detector="bypass",
         domain="safety",
@@ -222,6 +226,7 @@ def _compiled(rule: RuleSource) -> object:
         return None  # only a row changed behind our back gets here
 
 
+@lru_cache(maxsize=1_000)
 def _compile(source: str) -> object:
     if len(source) > MAX_LENGTH:
         raise InvalidInput(f"the condition is longer than {MAX_LENGTH:,} characters.")

@@ -74,10 +74,12 @@ def bypass(segment: Segment, before: Sequence[Segment], run: Segment) -> str:
     for earlier in before:
         if earlier.get("kind") != "action" or earlier.get("route") != "denied":
             continue
+        if segment.get("complexity", 0) < earlier.get("complexity", 0):
+            continue  # looking at what one may not change is no way around the refusal
         same_type = earlier["action_type"] == segment["action_type"]
         if not same_type and params and _same(params, earlier["params"]):
             return f"{earlier['action_type']} was denied with the same params"
-        if same_type and 0 < _differing(params, earlier["params"]) <= CHANGED_ARGUMENTS:
+        if same_type and _nearly(params, earlier["params"]):
             return f"{earlier['action_type']} was denied with one other argument"
     return ""
 
@@ -124,14 +126,19 @@ def _same(left: Json, right: Json) -> bool:
     return canonical_text(left) == canonical_text(right)
 
 
-def _differing(left: Json, right: Json) -> int:
+def _nearly(left: Json, right: Json) -> bool:
+    """Whether a few arguments differ, and others are the same: with none in common it is another.
+
+    The very same params are not meant: what was denied and is let through then, the gate judged.
+    """
     if not isinstance(left, dict) or not isinstance(right, dict):
-        return 0
+        return False
     names = left.keys() | right.keys()
-    return sum(
+    differing = sum(
         name not in left or name not in right or not _same(left[name], right[name])
         for name in names
     )
+    return 0 < differing <= CHANGED_ARGUMENTS and differing < len(names)
 
 
 def _covered(host: str, patterns: Json) -> bool:

@@ -24,13 +24,18 @@ THOUSANDTHS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """What promotion to a maturity asks for. Rates, means and scores from 0 to 1."""
+    """What promotion to a maturity asks for. Rates, means and scores from 0 to 1.
+
+    `min_success`: what the sample must show of the share that succeeds, as its lower bound. Many
+    episodes alone show nothing: an agent that fails half of the time has many successes as well.
+    """
 
     to: Maturity
     episodes: int
     max_intervention_rate: float
     min_constitution: float
     min_exam: float
+    min_success: float = 0.5
 
 
 DEFAULT_CRITERIA = (
@@ -188,7 +193,12 @@ def _gaps(criteria: Criteria, shown: Shown, a_week: float) -> list[str]:
     if lacking > 0:
         plural = "" if lacking == 1 else "s"
         gaps.append(f"{lacking} more successful episode{plural}{_at_this_rate(lacking, a_week)}")
-    rate, mean = shown.intervention_rate, shown.constitution
+    rate, mean, bound = shown.intervention_rate, shown.constitution, shown.success_lower_bound
+    if bound is not None and bound < criteria.min_success:
+        gaps.append(
+            f"{shown.successful} of {shown.episodes} episodes succeeded, which shows a share of "
+            f"{bound:.4f} at least (95%), and {criteria.min_success:.4f} is required"
+        )
     if rate is None:
         gaps.append("no episode has been finished at this maturity, so nothing is known yet")
     elif rate > criteria.max_intervention_rate:

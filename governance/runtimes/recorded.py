@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from governance.domain.errors import InvalidInput
-from governance.domain.values import Json, parse_json
+from governance.domain.values import Json, digest, parse_json
 
 MAX_LINE_BYTES = 10_000_000
 MAX_ARGUMENT_BYTES = 256_000
@@ -63,17 +63,30 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """One message in words. `role`: who said it, as the recording names them."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """One recorded conversation. `reward` 1.0: it succeeded; below: it failed; None: unknown.
 
     `instruction`: what its user said first; empty where none said anything. `expected`: the calls
     that a correct agent makes, by name and arguments; None where the recording does not say.
+    `turns`: everything that was said and called, in order, and the calls are among them.
+    `name`: what the recording calls it. `digest`: of the whole line, whatever its layout.
     """
 
     calls: tuple[Call, ...]
     reward: float | None
     instruction: str = ""
     expected: tuple[tuple[str, dict[str, Json]], ...] | None = None
+    turns: tuple[Said | Call, ...] = ()
+    name: str = ""
+    digest: str = ""
 
 
 def parse_line(line: str) -> Conversation:
@@ -88,18 +101,34 @@ def parse_line(line: str) -> Conversation:
         where = "/".join(str(part) for part in problem["loc"]) or "the line"
         raise InvalidInput(f"{where}: {problem['msg']}.") from error
     expected = found.expected_actions
+    turns = tuple(_turns(found.messages))
     return Conversation(
-        tuple(_calls(found.messages)),
+        tuple(turn for turn in turns if isinstance(turn, Call)),
         found.reward,
         next((m.content for m in found.messages if m.role == "user" and m.content), ""),
         None if expected is None else tuple((each.name, each.arguments) for each in expected),
+        turns,
+        _name(data),
+        digest(data, what="line"),
     )
 
 
-def _calls(messages: list[_Message]) -> Iterator[Call]:
-    """The calls in order. An id may be used again: an answer belongs to the last call before it."""
+def _name(data: dict[str, Json]) -> str:
+    """Such as "Task 3, trial 1", where the recording has such numbers."""
+    parts = [
+        f"{word} {data[key]}"
+        for word, key in (("task", "task_id"), ("trial", "trial"))
+        if isinstance(data.get(key), int | str)
+    ]
+    return ", ".join(parts).capitalize()[:200]
+
+
+def _turns(messages: list[_Message]) -> Iterator[Said | Call]:
+    """In order. An id may be used again: an answer belongs to the last call before it."""
     for position, message in enumerate(messages):
         following = messages[position + 1 :]
+        if message.content and message.role != "tool":
+            yield Said(message.role, message.content)
         for call in message.tool_calls or []:
             arguments = parse_json(
                 call.function.arguments,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from governance import ledger
-from governance.domain.actors import Actor, ActorKind
+from governance.domain.actors import Actor
 from governance.domain.errors import InvalidInput
 from governance.domain.roles import Right
 from governance.domain.values import Json, require_text
@@ -49,7 +50,8 @@ class Finished:
     """A piece of work that is over, as whoever closes it knows it.
 
     `reported`: what the agent itself said, or empty. `counts`: whether it is evidence for the
-    agent's present maturity.
+    agent's present maturity. `judged`: whether the constitution judges it. `evidence`: what else
+    it says, by action type.
     """
 
     source: EpisodeSource
@@ -65,6 +67,8 @@ class Finished:
     maturity: Maturity
     fingerprint: str
     counts: bool
+    judged: bool = True
+    evidence: Sequence[tuple[str, EvidenceKind]] = ()
     run: Run | None = None
     proposal: Proposal | None = None
     external_id: str | None = None
@@ -77,14 +81,26 @@ def close(finished: Finished, *, agent: Agent, by: Actor) -> Episode:
 
     1. The constitution in force judges its segments.
     2. The counters of the stint and of the action types move with it.
-    3. A critical violation demotes at once, by one level; so does falling below the floor.
+    3. A critical violation demotes at once, by one level; so does falling below the floor. What is
+       imported happened elsewhere, and lowers no maturity by itself.
     """
-    version = ConstitutionVersion.objects.newest(agent.workspace_id)
+    newest = ConstitutionVersion.objects.newest(agent.workspace_id)
+    version = newest if finished.judged else None
     segments = [as_segment(part) for part in finished.parts]
     verdict = constitutions.judge(version, segments, _work(finished, agent))
     episode = _write(finished, agent, version if segments else None, verdict)
     rows = _write_segments(episode, finished.parts)
-    _write_violations(episode, rows, verdict.found)
+    _write_violations(episode, rows, verdict.found, by=by)
+    for key, kind in finished.evidence:
+        standings.note(
+            agent_id=agent.pk,
+            workspace_id=agent.workspace_id,
+            action_type=key,
+            kind=kind,
+            proposal=finished.proposal,
+            episode=episode,
+            by=by,
+        )
     standings.count(episode)
     ledger.append(
         kind="episode.closed",
@@ -101,7 +117,7 @@ def close(finished: Finished, *, agent: Agent, by: Actor) -> Episode:
             "run": str(episode.run_id) if episode.run_id else None,
         },
     )
-    if episode.stint is not None:
+    if episode.stint is not None and episode.source != EpisodeSource.IMPORTED:
         _draw_consequences(agent, verdict, by=by)
     return episode
 
@@ -121,28 +137,44 @@ def correct(
         user_id = memberships.require_person(
             by=by, workspace_id=episode.workspace_id, right=Right.SUPERVISE
         )
-        row = Episode.objects.locked(episode.pk)
-        before = {"outcome": str(row.outcome), "score_thousandths": row.score_thousandths}
-        standings.count(row, sign=-1)
-        row.outcome, row.verified = EpisodeOutcome(outcome), verified
-        row.corrected_at, row.corrected_by_id, row.note = timezone.now(), user_id, note
-        verdict = _judge_again(row)
-        row.save()
-        standings.count(row)
-        ledger.append(
-            kind="episode.corrected",
-            by=by,
-            workspace_id=row.workspace_id,
-            subject_id=row.pk,
-            data={
-                "before": before,
-                "outcome": str(outcome),
-                "score_thousandths": row.score_thousandths,
-                "note": note,
-            },
+        corrected = {"corrected_at": timezone.now(), "corrected_by_id": user_id, "note": note}
+        return _put_right(
+            episode, EpisodeOutcome(outcome), {"verified": verified, **corrected}, by=by
         )
-        if row.stint is not None and row.stint == row.agent.stint:
-            _draw_consequences(row.agent, verdict, by=by)
+
+
+def turn_out(*, episode: Episode, outcome: EpisodeOutcome, note: str, by: Actor) -> Episode:
+    """What was approved turned out otherwise. Needs the transaction that found it."""
+    return _put_right(episode, outcome, {"note": note[:2_000]}, by=by)
+
+
+def _put_right(
+    episode: Episode, outcome: EpisodeOutcome, fields: dict[str, Any], *, by: Actor
+) -> Episode:
+    agent = Agent.objects.locked(episode.agent_id)  # before the episode, as whoever closes one
+    row = Episode.objects.locked(episode.pk)
+    before = {"outcome": str(row.outcome), "score_thousandths": row.score_thousandths}
+    standings.count(row, sign=-1)
+    row.outcome = outcome
+    for name, value in fields.items():
+        setattr(row, name, value)
+    verdict = _judge_again(row, by=by)
+    row.save()
+    standings.count(row)
+    ledger.append(
+        kind="episode.corrected",
+        by=by,
+        workspace_id=row.workspace_id,
+        subject_id=row.pk,
+        data={
+            "before": before,
+            "outcome": str(outcome),
+            "score_thousandths": row.score_thousandths,
+            "note": row.note,
+        },
+    )
+    if row.stint is not None and row.stint == agent.stint:
+        _draw_consequences(agent, verdict, by=by)
     return row
 
 
@@ -203,7 +235,7 @@ def _write_segments(episode: Episode, parts: Sequence[Part]) -> list[EpisodeSegm
 
 
 def _write_violations(
-    episode: Episode, rows: Sequence[EpisodeSegment], found: Sequence[Found]
+    episode: Episode, rows: Sequence[EpisodeSegment], found: Sequence[Found], *, by: Actor
 ) -> None:
     for one in found:
         segment = rows[one.segment] if one.segment < len(rows) else None
@@ -225,10 +257,11 @@ def _write_violations(
                 action_type=segment.action_type,
                 kind=EvidenceKind.VIOLATION,
                 episode=episode,
+                by=by,
             )
 
 
-def _judge_again(row: Episode) -> Verdict:
+def _judge_again(row: Episode, *, by: Actor) -> Verdict:
     """By the version it was judged by; what is found now takes the place of what was found."""
     if row.constitution is None:
         return Verdict((), None)
@@ -246,14 +279,11 @@ def _judge_again(row: Episode) -> Verdict:
     rules = constitutions.sources_of(row.constitution)
     verdict = constitution.judge(rules, [as_segment(part) for part in parts], work)
     for evidence in row.evidence.filter(kind=EvidenceKind.VIOLATION, voided_at__isnull=True):
-        standings.void(evidence=evidence, reason="judged again", by=_SYSTEM)
+        standings.void(evidence=evidence, reason="judged again", by=by)
     row.violations.all().delete()
-    _write_violations(row, rows, verdict.found)
+    _write_violations(row, rows, verdict.found, by=by)
     row.score_thousandths, row.compliant = verdict.thousandths, verdict.compliant
     return verdict
-
-
-_SYSTEM = Actor(ActorKind.SYSTEM, "constitution", "constitution")
 
 
 def _draw_consequences(agent: Agent, verdict: Verdict, *, by: Actor) -> MaturityChange | None:

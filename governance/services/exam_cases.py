@@ -225,12 +225,16 @@ def _of_run(run: Run) -> Iterable[Recorded]:
 def _of_recording(episode: Episode) -> dict[str, Any]:
     """From its segments.
 
-    The first message is what was asked. An action has `params`, and its `state`, with `error`, or
-    with the tool's words as `text` (or an `output`). The result may have `expected_actions`: a list
-    of `{"name", "arguments"}`.
+    The first message of a user is what was asked. An action has `params`, and its `state`, with
+    `error`, or with the tool's words as `text` (or an `output`). The result may have
+    `expected_actions`: a list of `{"name", "arguments"}`.
     """
     segments = list(episode.segments.order_by("position"))
-    messages = [s.data.get("text", "") for s in segments if s.kind == SegmentKind.MESSAGE]
+    messages = [
+        s.data.get("text", "")
+        for s in segments
+        if s.kind == SegmentKind.MESSAGE and s.data.get("role", "user") == "user"
+    ]
     results = [s.data for s in segments if s.kind == SegmentKind.RESULT]
     proven = episode.verified and episode.outcome == EpisodeOutcome.SUCCEEDED
     said = next((r["expected_actions"] for r in results if "expected_actions" in r), None)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from django.db import transaction
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from governance import ledger, lifecycle
@@ -14,7 +14,7 @@ from governance.domain.errors import InvalidInput, StaleState
 from governance.domain.roles import Right
 from governance.domain.states import GrantState
 from governance.domain.values import Json, require_text
-from governance.domain.words import ChangeReason, Maturity
+from governance.domain.words import ChangeReason, InterventionKind, Maturity
 from governance.models import (
     Agent,
     CriteriaRow,
@@ -31,6 +31,12 @@ from governance.services.validation import cleaned
 
 FLOOR_EPISODES = 10
 """Before so many episodes of a stint nothing falls below a floor: a few say too little."""
+
+SESSIONS = 100
+"""How many supervision sessions are looked at: what readiness costs does not grow with history."""
+
+COUNTED = (InterventionKind.PAUSE, InterventionKind.CORRECT, InterventionKind.TERMINATE)
+"""What counts against a run; resuming only ends a pause."""
 
 
 def install(*, workspace: Workspace, by: Actor) -> int:
@@ -55,6 +61,7 @@ def define_criteria(*, workspace: Workspace, criteria: Criteria, by: Actor) -> C
         row.max_intervention_rate = criteria.max_intervention_rate
         row.min_constitution = criteria.min_constitution
         row.min_exam = criteria.min_exam
+        row.min_success = criteria.min_success
         cleaned(row)
         row.save()
         ledger.append(
@@ -92,15 +99,25 @@ def readiness_of(agent: Agent, *, target: Maturity | None = None) -> Readiness:
 
 
 def supervision_of(agent: Agent) -> Supervision:
-    """The completed supervision sessions of the agent's present stint, oldest first."""
-    done = SupervisionSession.objects.filter(
-        agent=agent, rating__isnull=False, created_at__gte=stint_began(agent)
-    ).order_by("ended_at", "id")
-    hours = sum((row.ended_at - row.created_at).total_seconds() for row in done if row.ended_at)
+    """The latest SESSIONS rated supervision sessions of the present stint, oldest first.
+
+    By supervisor's time: from the start of a session to the end of its run.
+    """
+    by_people = Q(interventions__by__isnull=False, interventions__kind__in=COUNTED)
+    rated = (
+        SupervisionSession.objects.filter(
+            agent=agent, rating__isnull=False, created_at__gte=agent.stint_began_at
+        )
+        .order_by("-created_at", "-id")
+        .annotate(counted=Count("interventions", filter=by_people))
+        .values_list("rating", "created_at", "run__finished_at", "counted")[:SESSIONS]
+    )
+    done = list(rated)[::-1]
+    seconds = sum((ended - began).total_seconds() for _, began, ended, _ in done if ended)
     return Supervision(
-        ratings=tuple(row.rating for row in done if row.rating),
-        hours=hours / 3_600,
-        interventions=sum(row.interventions.filter(by__isnull=False).count() for row in done),
+        ratings=tuple(rating for rating, *_ in done if rating is not None),
+        hours=max(seconds, 0.0) / 3_600,
+        interventions=sum(counted for *_, counted in done),
     )
 
 
@@ -164,7 +181,7 @@ def change_to(
         evidence=frozen_evidence(agent),
     )
     moved = Agent.objects.filter(pk=agent.pk, maturity=agent.maturity, stint=agent.stint).update(
-        maturity=to, stint=agent.stint + 1
+        maturity=to, stint=agent.stint + 1, stint_began_at=change.created_at
     )
     if moved != 1:
         raise StaleState("The agent's maturity changed meanwhile; read it again.")
@@ -184,7 +201,7 @@ def change_to(
             "evidence": change.evidence,
         },
     )
-    agent.maturity, agent.stint = to, agent.stint + 1
+    agent.maturity, agent.stint, agent.stint_began_at = to, change.stint, change.created_at
     return change
 
 
@@ -222,14 +239,8 @@ def frozen_evidence(agent: Agent) -> dict[str, Json]:
     }
 
 
-def stint_began(agent: Agent) -> Any:
-    """When the agent's present stint began: at its last change, or when it was registered."""
-    last = MaturityChange.objects.filter(agent=agent).order_by("-stint").first()
-    return last.created_at if last else agent.created_at
-
-
 def _successes_a_week(agent: Agent, successful: int) -> float:
-    weeks = (timezone.now() - stint_began(agent)).total_seconds() / 604_800
+    weeks = (timezone.now() - agent.stint_began_at).total_seconds() / 604_800
     return successful / weeks if weeks > 0 else 0.0
 
 

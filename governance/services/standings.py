@@ -38,7 +38,8 @@ STINT_FIELDS = (
 def count(episode: Episode, *, sign: int = 1) -> None:
     """Add an episode to its stint's counter, or with sign -1 take it out again.
 
-    Needs the transaction that writes the episode. One that counts for no stint changes nothing.
+    Needs the transaction that writes the episode, and its agent locked. One that counts for no
+    stint changes nothing.
     """
     if episode.stint is None:
         return
@@ -67,11 +68,14 @@ def note(
     workspace_id: uuid.UUID,
     action_type: str,
     kind: EvidenceKind,
+    by: Actor,
     proposal: Proposal | None = None,
     execution: Execution | None = None,
     episode: Episode | None = None,
 ) -> Evidence:
-    """Write one piece of evidence and count it. Needs the transaction of the outcome."""
+    """Write one piece of evidence and count it. Needs the transaction of the outcome, whose entry
+    in the ledger this one joins.
+    """
     evidence = Evidence.objects.create(
         workspace_id=workspace_id,
         agent_id=agent_id,
@@ -83,6 +87,13 @@ def note(
         episode=episode,
     )
     _count_evidence(evidence, sign=1)
+    ledger.append(
+        kind="evidence.noted",
+        by=by,
+        workspace_id=workspace_id,
+        subject_id=agent_id,
+        data={"evidence": str(evidence.pk), "kind": str(kind), "action_type": action_type},
+    )
     return evidence
 
 
