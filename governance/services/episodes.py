@@ -114,6 +114,7 @@ def close(finished: Finished, *, agent: Agent, by: Actor) -> Episode:
             "verified": episode.verified,
             "score_thousandths": episode.score_thousandths,
             "violations": [one.rule.key for one in verdict.found],
+            "evidence": [[key, str(kind)] for key, kind in finished.evidence],
             "run": str(episode.run_id) if episode.run_id else None,
         },
     )

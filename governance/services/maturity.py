@@ -75,13 +75,11 @@ def define_criteria(*, workspace: Workspace, criteria: Criteria, by: Actor) -> C
 
 
 def criteria_to(maturity: Maturity, *, agent: Agent) -> Criteria:
-    """The workspace's criteria for a maturity. Raises InvalidInput where there are none."""
+    """The workspace's criteria for a maturity above student; the defaults where it has none yet."""
     row = CriteriaRow.objects.to(maturity, workspace_id=agent.workspace_id)
-    if row is None:
-        raise InvalidInput(
-            f"This workspace has no criteria for {maturity.value}; `setup` writes the defaults."
-        )
-    return row.criteria
+    if row is not None:
+        return row.criteria
+    return next(criteria for criteria in readiness.DEFAULT_CRITERIA if criteria.to is maturity)
 
 
 def readiness_of(agent: Agent, *, target: Maturity | None = None) -> Readiness:

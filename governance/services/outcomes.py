@@ -108,12 +108,15 @@ def proposal_decided(proposal: Proposal, *, by: Actor) -> Episode | None:
 
 
 def execution_ended(execution: Execution, *, by: Actor) -> None:
-    """What was sent and failed is evidence; a proposal without a run turned out to have failed."""
+    """What was sent and failed is evidence, and what was approved turned out to have failed.
+
+    What was stopped before it was sent says nothing about its agent.
+    """
     if execution.state != ExecutionState.FAILED:
         return
     sent = execution.steps.filter(state=StepState.FAILED, sent_at__isnull=False)
     keys = sorted(set(sent.values_list("action_type", flat=True)))
-    if _systems(keys, execution):
+    if not keys or _systems(keys, execution):
         return
     Agent.objects.locked(execution.agent_id)
     for key in keys:

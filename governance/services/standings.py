@@ -73,8 +73,9 @@ def note(
     execution: Execution | None = None,
     episode: Episode | None = None,
 ) -> Evidence:
-    """Write one piece of evidence and count it. Needs the transaction of the outcome, whose entry
-    in the ledger this one joins.
+    """Write one piece of evidence and count it. Needs the transaction of the outcome.
+
+    An episode's entry in the ledger names its evidence; any other has an entry of its own.
     """
     evidence = Evidence.objects.create(
         workspace_id=workspace_id,
@@ -87,13 +88,14 @@ def note(
         episode=episode,
     )
     _count_evidence(evidence, sign=1)
-    ledger.append(
-        kind="evidence.noted",
-        by=by,
-        workspace_id=workspace_id,
-        subject_id=agent_id,
-        data={"evidence": str(evidence.pk), "kind": str(kind), "action_type": action_type},
-    )
+    if episode is None:
+        ledger.append(
+            kind="evidence.noted",
+            by=by,
+            workspace_id=workspace_id,
+            subject_id=agent_id,
+            data={"evidence": str(evidence.pk), "kind": str(kind), "action_type": action_type},
+        )
     return evidence
 
 

@@ -56,6 +56,18 @@ from tests.factories.records import (
     LedgerEntryFactory,
 )
 from tests.factories.runs import QueuedRunFactory, RunFactory, TriggerFactory
+from tests.factories.standing import (
+    ConstitutionVersionFactory,
+    CriteriaRowFactory,
+    EpisodeFactory,
+    EpisodeSegmentFactory,
+    EvidenceCounterFactory,
+    EvidenceFactory,
+    MaturityChangeFactory,
+    StintCounterFactory,
+    ViolationFactory,
+    ruled,
+)
 from tests.factories.training import (
     BlockedTriggerFactory,
     TrainingPlanFactory,
@@ -88,6 +100,16 @@ from tests.factories.workflows import WorkflowFactory
 from tests.factories.workspaces import EmptyWorkspaceFactory, WorkspaceFactory
 
 __all__ = [
+    "ConstitutionVersionFactory",
+    "CriteriaRowFactory",
+    "EpisodeFactory",
+    "EpisodeSegmentFactory",
+    "EvidenceCounterFactory",
+    "EvidenceFactory",
+    "MaturityChangeFactory",
+    "StintCounterFactory",
+    "ViolationFactory",
+    "ruled",
     "BY_SYSTEM",
     "PASSWORD",
     "ActionTypeFactory",

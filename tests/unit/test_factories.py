@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from governance.domain.errors import GovernanceError
 from governance.models import (
     ActionType,
+    ConstitutionRule,
     LedgerEntry,
     Membership,
     PolicyRule,
@@ -17,6 +18,15 @@ from governance.models import (
 )
 from tests import factories
 from tests.factories import (
+    ConstitutionVersionFactory,
+    CriteriaRowFactory,
+    EpisodeFactory,
+    EpisodeSegmentFactory,
+    EvidenceCounterFactory,
+    EvidenceFactory,
+    MaturityChangeFactory,
+    StintCounterFactory,
+    ViolationFactory,
     ActionTypeFactory,
     AdviceFactory,
     AgentFactory,
@@ -64,6 +74,15 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 ALL = [
+    ConstitutionVersionFactory,
+    CriteriaRowFactory,
+    EpisodeFactory,
+    EpisodeSegmentFactory,
+    EvidenceCounterFactory,
+    EvidenceFactory,
+    MaturityChangeFactory,
+    StintCounterFactory,
+    ViolationFactory,
     ActionTypeFactory,
     AdviceFactory,
     AgentFactory,
@@ -134,7 +153,7 @@ def test_no_factory_builds_without_creating():
 
 
 def test_every_model_has_a_factory():
-    made = {factory._meta.model for factory in ALL} | {PolicyRule}  # rules come with a version
+    made = {factory._meta.model for factory in ALL} | {PolicyRule, ConstitutionRule}  # rules come with a version
     assert made == {*apps.get_app_config("governance").get_models(), get_user_model()}
 
 
@@ -197,7 +216,7 @@ def test_the_house_that_is_put_back_is_the_house_that_was_built(house):
     assert first == again
     assert {name: len(rows) for name, rows in first.items()} == {
         "ActionType": 10,
-        "LedgerEntry": 19,  # 1 workspace, 10 action types, 3 of the policy, 5 members
+        "LedgerEntry": 24,  # workspace, 10 action types, 3 policy, 3 criteria, 2 constitution, 5 people
         "Membership": 5,
         "PolicyVersion": 1,
     }
