@@ -70,7 +70,7 @@ class Shown:
     @property
     def constitution(self) -> float | None:
         """The mean score; None where nothing was scored."""
-        return self.score_thousandths / THOUSANDTHS / self.scored if self.scored else None
+        return self.score_thousandths / (THOUSANDTHS * self.scored) if self.scored else None
 
     @property
     def success_lower_bound(self) -> float | None:

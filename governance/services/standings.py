@@ -172,12 +172,12 @@ def _recount_stints(agent: Agent) -> list[dict[str, Any]]:
         .order_by()
         .values_list("stint")
         .annotate(
-            Count("pk"),
-            Count("pk", filter=Q(outcome=EpisodeOutcome.SUCCEEDED)),
-            Sum("interventions"),
-            Count("pk", filter=Q(interventions__gt=0)),
-            Count("score_thousandths"),
-            Sum("score_thousandths"),
+            found_episodes=Count("pk"),
+            found_successful=Count("pk", filter=Q(outcome=EpisodeOutcome.SUCCEEDED)),
+            found_interventions=Sum("interventions"),
+            found_intervened=Count("pk", filter=Q(interventions__gt=0)),
+            found_scored=Count("score_thousandths"),
+            found_score_thousandths=Sum("score_thousandths"),
         )
     )  # in the order of STINT_FIELDS
     found: dict[int, list[int]] = {stint: [n or 0 for n in numbers] for stint, *numbers in rows}

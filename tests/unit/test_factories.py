@@ -18,15 +18,6 @@ from governance.models import (
 )
 from tests import factories
 from tests.factories import (
-    ConstitutionVersionFactory,
-    CriteriaRowFactory,
-    EpisodeFactory,
-    EpisodeSegmentFactory,
-    EvidenceCounterFactory,
-    EvidenceFactory,
-    MaturityChangeFactory,
-    StintCounterFactory,
-    ViolationFactory,
     ActionTypeFactory,
     AdviceFactory,
     AgentFactory,
@@ -35,11 +26,17 @@ from tests.factories import (
     BlockedTriggerFactory,
     CanvasFactory,
     CeilingFactory,
+    ConstitutionVersionFactory,
     CredentialFactory,
+    CriteriaRowFactory,
     DecisionFactory,
     DeviceCommandFactory,
     DeviceFactory,
     EmptyWorkspaceFactory,
+    EpisodeFactory,
+    EpisodeSegmentFactory,
+    EvidenceCounterFactory,
+    EvidenceFactory,
     ExamAnswerFactory,
     ExamCaseFactory,
     ExamFactory,
@@ -50,6 +47,7 @@ from tests.factories import (
     House,
     InterventionFactory,
     LedgerEntryFactory,
+    MaturityChangeFactory,
     MembershipFactory,
     PolicyVersionFactory,
     PresenceFactory,
@@ -58,6 +56,7 @@ from tests.factories import (
     ReviewFactory,
     RunFactory,
     SessionEventFactory,
+    StintCounterFactory,
     SupervisionSessionFactory,
     TrainingPlanFactory,
     TrainingSessionFactory,
@@ -65,6 +64,7 @@ from tests.factories import (
     TrainingTopicFactory,
     TriggerFactory,
     UserFactory,
+    ViolationFactory,
     WorkflowFactory,
     WorkspaceFactory,
     make_spec,
@@ -153,7 +153,10 @@ def test_no_factory_builds_without_creating():
 
 
 def test_every_model_has_a_factory():
-    made = {factory._meta.model for factory in ALL} | {PolicyRule, ConstitutionRule}  # rules come with a version
+    made = {factory._meta.model for factory in ALL} | {
+        PolicyRule,
+        ConstitutionRule,
+    }  # rules come with a version
     assert made == {*apps.get_app_config("governance").get_models(), get_user_model()}
 
 
@@ -214,12 +217,15 @@ def test_the_house_that_is_put_back_is_the_house_that_was_built(house):
         for workspace in Workspace.objects.order_by("created_at", "id")
     )
     assert first == again
-    assert {name: len(rows) for name, rows in first.items()} == {
-        "ActionType": 10,
-        "LedgerEntry": 24,  # workspace, 10 action types, 3 policy, 3 criteria, 2 constitution, 5 people
-        "Membership": 5,
-        "PolicyVersion": 1,
-    }
+    assert (
+        {name: len(rows) for name, rows in first.items()}
+        == {
+            "ActionType": 10,
+            "LedgerEntry": 24,  # workspace, 10 action types, 3 policy, 3 criteria, 2 constitution, 5 people
+            "Membership": 5,
+            "PolicyVersion": 1,
+        }
+    )
     assert house.by_governor.label == f"{house.workspace.name}-governor"
 
 

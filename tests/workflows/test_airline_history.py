@@ -53,6 +53,7 @@ def test_readiness_for_supervised_is_refused_in_numbers(intern):
     assert round(told["success_lower_bound"], 4) == 0.3515
     assert told["intervention_rate"] == 0.0
     assert told["points"] == {"episodes": 40.0, "interventions": 30.0, "constitution": 30.0}
+    assert told["constitution"] == 0.968
     assert told["gaps"] == [
         "43 of 100 episodes succeeded, which shows a share of 0.3515 at least (95%), and 0.5000 is "
         "required"
@@ -73,11 +74,7 @@ def test_an_import_that_was_interrupted_is_run_again(airport, airline, tmp_path)
     run("import_episodes", str(begun), "--agent", "airline-bot")
     rest = run("import_episodes", str(airline / "episodes.jsonl"), "--agent", "airline-bot")
     assert (rest["episodes"], rest["there_already"]) == (70, 30)
-    assert standings.shown(airport.workspace.agent_set.get() if False else _agent()).episodes == 100
-
-
-def _agent():
-    return Episode.objects.first().agent
+    assert standings.shown(Episode.objects.first().agent).episodes == 100
 
 
 def test_bad_lines_are_reported_and_skipped(airport, airline, tmp_path):
@@ -113,7 +110,7 @@ def test_segments_are_in_order_and_say_everything(intern):
     episode = Episode.objects.get(title="Task 0, trial 0")
     kinds = list(episode.segments.order_by("position").values_list("kind", "action_type")[:7])
     assert kinds[0] == ("message", "")
-    assert kinds[6] == ("action", "get_user_details") or ("action", "get_user_details") in kinds
+    assert ("action", "get_user_details") in kinds
     last = episode.segments.order_by("position").last()
     assert (last.kind, last.data["state"]) == ("result", "failed")
     assert last.data["expected_actions"][0]["name"] == "book_reservation"

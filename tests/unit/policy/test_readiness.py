@@ -19,11 +19,11 @@ INTERN, SUPERVISED, AUTONOMOUS = DEFAULT_CRITERIA
 
 
 def test_the_default_criteria_are_the_designs():
-    assert DEFAULT_CRITERIA == (
+    assert (
         Criteria(Maturity.INTERN, 10, 0.5, 0.70, 0.70),
         Criteria(Maturity.SUPERVISED, 25, 0.2, 0.85, 0.85),
         Criteria(Maturity.AUTONOMOUS, 50, 0.0, 0.95, 0.95),
-    )
+    ) == DEFAULT_CRITERIA
 
 
 def shown(episodes, successful, interventions=0, thousandths=1_000, scored=None):
