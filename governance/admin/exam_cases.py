@@ -193,7 +193,11 @@ class CutForm(forms.Form):
     """Where the case goes."""
 
     case_set = forms.CharField(
-        label="Set", max_length=60, initial=exam_cases.DEFAULT_SET, widget=line(spellcheck="false")
+        label="Set",
+        max_length=60,
+        initial=exam_cases.DEFAULT_SET,
+        required=False,
+        widget=line(spellcheck="false"),
     )
 
 
@@ -228,8 +232,8 @@ class CutPage(ServicePage):
 
     def save(self, data: Any, by: Actor) -> str:
         """Cut it."""
-        case = exam_cases.cut_from_episode(episode=self.episode, case_set=data["case_set"], by=by)
-        return page_of(case)
+        case_set = data["case_set"] or exam_cases.DEFAULT_SET
+        return page_of(exam_cases.cut_from_episode(episode=self.episode, case_set=case_set, by=by))
 
 
 @admin.register(ExamCase)

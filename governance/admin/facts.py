@@ -55,6 +55,12 @@ TONES = {
     "in_doubt": "bad",
     "failed": "bad",
     "rejected": "bad",
+    "abandoned": "warn",
+    # severities
+    "critical": "bad",
+    "high": "bad",
+    "medium": "warn",
+    "low": "info",
 }
 """How a word is coloured; any other word is grey. The word itself is always written."""
 

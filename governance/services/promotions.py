@@ -122,7 +122,6 @@ def demote(*, agent: Agent, to: str, reason: str, by: Actor) -> MaturityChange:
         agent=agent, to=Maturity(to), reason=ChangeReason.GOVERNOR, note=reason, by=by
     )
     agent.refresh_from_db()
-    # After the commit: whoever decides a proposal locks it before its agent.
     ask_again(by=by, agent=agent)
     return change
 
@@ -149,8 +148,10 @@ def ask_again(*, by: Actor, agent: Agent | None = None) -> int:
 def _ask_again(proposal_id: uuid.UUID, *, by: Actor) -> bool:
     """Whether the proposal was withdrawn."""
     with transaction.atomic():
-        row = Proposal.objects.locked(proposal_id)
-        if row.state != ProposalState.PROPOSED:
+        # One that somebody decides at this very moment is not waited for: deciding asks as well.
+        waiting = Proposal.objects.filter(pk=proposal_id, state=ProposalState.PROPOSED)
+        row = waiting.select_for_update(skip_locked=True, of=("self",), no_key=True).first()
+        if row is None:
             return False
         plan = plans.parse_text(row.plan_in_force)
         own = proposals.is_systems(plan)

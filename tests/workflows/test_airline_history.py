@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from governance.models import Episode, EpisodeSegment
+from governance.runtimes.recorded import parse_line
 from governance.services import action_types, promotions, standings
 from tests.factories import BY_SYSTEM
 
@@ -46,18 +47,26 @@ def intern(airport, airline):
     return agent
 
 
-def test_readiness_for_supervised_is_refused_in_numbers(intern):
+def test_readiness_for_supervised_is_refused_in_numbers(intern, airline):
     told = run("readiness", "airline-bot", "--target", "supervised", code=1)
     assert (told["target"], told["ready"]) == ("supervised", False)
     assert (told["episodes"], told["successful"]) == (100, 43)
     assert round(told["success_lower_bound"], 4) == 0.3515
     assert told["intervention_rate"] == 0.0
     assert told["points"] == {"episodes": 40.0, "interventions": 30.0, "constitution": 30.0}
-    assert told["constitution"] == 0.968
-    assert told["gaps"] == [
+    final = {"cancel_reservation", "send_certificate"}  # 10 hundredths each: nobody approved them
+    done = sum(
+        call.name in final and not call.failed
+        for line in (airline / "episodes.jsonl").read_text().splitlines()
+        for call in parse_line(line).calls
+    )
+    assert done == 38
+    assert told["constitution"] == 0.962
+    [gap] = told["gaps"]
+    assert gap == (
         "43 of 100 episodes succeeded, which shows a share of 0.3515 at least (95%), and 0.5000 is "
         "required"
-    ]
+    )
 
 
 def test_the_same_file_again_adds_nothing(intern, airline):
