@@ -58,6 +58,12 @@ COMMANDS = (
     "advise",
     "exam",
     "exam_case",
+    "import_episodes",
+    "readiness",
+    "promote",
+    "demote",
+    "recount",
+    "what_if",
 )
 DJANGOS_OWN = {
     "help",

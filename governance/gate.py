@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -124,6 +125,36 @@ def ask_to_act(
     )
 
 
+def supposing(
+    *, agent_id: uuid.UUID, maturity: Maturity | None, policy: PolicyVersion | None
+) -> Callable[[str, dict[str, Json], Run | None], Route]:
+    """The gate as it would be, for "what if": a function of action type, params and run.
+
+    With another maturity (without its ceiling), or by another policy version, a draft included.
+    Reads only, and records nothing. Raises InvalidInput for rules that do not compile.
+    """
+    agent = Agent.objects.select_related("workspace").get(pk=agent_id)
+    chosen = policy or PolicyVersion.objects.newest(agent.workspace_id)
+    facts = _agent_facts(agent)
+    if facts is None or chosen is None:
+        return lambda *_: Route.DENIED
+    facts = facts if maturity is None else replace(facts, maturity=maturity, ceiling=None)
+    compiled = CompiledPolicy(id=str(chosen.id), number=chosen.number or 0, rules=chosen.sources())
+    types = {row.key: row for row in ActionType.objects.of(agent.workspace_id).enabled()}
+
+    def judge(action_type: str, params: dict[str, Json], run: Run | None) -> Route:
+        found = types.get(action_type)
+        action = _action_facts(found) if found and not found.system_only else None
+        if found is None or action is None:
+            return Route.DENIED
+        if schemas.problems(found.params_schema, params, unresolved=True):
+            return Route.DENIED
+        question = _question(agent, facts, action, references.known(params), run)
+        return judge_action(question, compiled).route
+
+    return judge
+
+
 def record(
     answer: Answer,
     *,
@@ -192,17 +223,21 @@ def _judge(
     action = _action_facts(found)
     if action is None:
         return denied(f"the action type {found.key!r} cannot be read")
-    trigger = run.trigger if run else None
-    question = ActionQuestion(
+    return judge_action(_question(agent, facts, action, params, run), compiled)
+
+
+def _question(
+    agent: Agent, facts: AgentFacts, action: ActionFacts, params: dict[str, Json], run: Run | None
+) -> ActionQuestion:
+    return ActionQuestion(
         agent=facts,
         action=action,
         params=params,
         now=timezone.now(),
-        grants=_grants(agent_id=agent.id, action_type=found.key),
-        trigger=trigger.as_map() if trigger else {},
+        grants=_grants(agent_id=agent.id, action_type=action.key),
+        trigger=run.trigger.as_map() if run else {},
         run=run.as_map() if run else {},
     )
-    return judge_action(question, compiled)
 
 
 def _agent_facts(agent: Agent) -> AgentFacts | None:

@@ -227,19 +227,8 @@ def _intervals(found: dict[str, Tally]) -> SafeString:
     shown = dict(list(found.items())[:MOST_POINTS])
     bounds = _rounded(tally.lower_bound for tally in shown.values())
     rates = _rounded(tally.rate for tally in shown.values())
-    return charts.svg(
-        {
-            "type": "bar",
-            "labels": list(shown),
-            "series": [
-                {
-                    "name": "at least (95%)",
-                    "values": _rounded(t.lower_bound for t in shown.values()),
-                },
-                {"name": "rate", "values": _rounded(t.rate for t in shown.values())},
-            ],
-        }
-    )
+    series = [{"name": "at least (95%)", "values": bounds}, {"name": "rate", "values": rates}]
+    return charts.svg({"type": "bar", "labels": list(shown), "series": series})
 
 
 def _rounded(values: Iterable[float | None]) -> list[float | None]:

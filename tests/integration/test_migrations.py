@@ -54,7 +54,7 @@ from tests.factories import (
     terminated,
 )
 from tests.factories.devices import claimed_command
-from tests.integration import impossible_watching
+from tests.integration import impossible_standing, impossible_watching
 from tests.unit.elsewhere import database_url, run_elsewhere
 
 # --- From nothing ---------------------------------------------------------------------------------
@@ -295,6 +295,7 @@ IMPOSSIBLE = [
     ("trigger_route_known", TriggerFactory, {"route": "maybe"}),
     ("workspace_state_known", WorkspaceFactory, {"state": "closed"}),
     *impossible_watching.IMPOSSIBLE,
+    *impossible_standing.IMPOSSIBLE,
 ]
 
 
@@ -453,6 +454,7 @@ TWICE = [
     ("execution_proposal_id", "execution.proposal_id", ExecutionFactory, {}),
     ("run_trigger_id", "run.trigger_id", RunFactory, {}),
     *impossible_watching.TWICE,
+    *impossible_standing.TWICE,
 ]
 
 

@@ -11,7 +11,7 @@ from governance.domain.errors import InvalidInput, NotAllowed, StaleState
 from governance.domain.words import EpisodeOutcome, EpisodeSource, Maturity, SegmentKind
 from governance.execution.registry import ActionFailed
 from governance.models import ExamCase
-from governance.services import episodes, exam_cases, exams, maturity, segments
+from governance.services import episodes, exam_cases, exams, maturity
 from governance.services.segments import Part
 from tests.agents import execute
 from tests.factories import (
@@ -199,7 +199,7 @@ def worked(library, registered):
 
 
 def test_a_case_is_cut_from_a_run(library, worked):
-    episode = close(worked.agent, segments.of_run(worked), source=EpisodeSource.RUN, run=worked)
+    episode = worked.episode
     case = exam_cases.cut_from_episode(episode=episode, by=library.by_governor)
     assert case.task["instruction"] == "Settle the invoice."
     assert case.task["context"]["acts"][0] == ["look", {"at": 1}]
@@ -219,7 +219,7 @@ def test_a_case_is_cut_from_a_run(library, worked):
 
 def test_the_program_that_did_it_passes_the_case(library, worked):
     maturity.install(workspace=library.workspace, by=BY_SYSTEM)
-    episode = close(worked.agent, segments.of_run(worked), source=EpisodeSource.RUN, run=worked)
+    episode = worked.episode
     exam_cases.cut_from_episode(episode=episode, by=library.by_governor)
     pupil = ExamineeFactory(workspace=library.workspace)
     ended = sat(exams.start(agent=pupil, by=library.by_governor, repeats=2))
@@ -227,13 +227,15 @@ def test_the_program_that_did_it_passes_the_case(library, worked):
 
 
 def test_what_did_not_succeed_is_no_example(library, worked):
-    episode = close(worked.agent, [], outcome="failed", source=EpisodeSource.RUN, run=worked)
+    episode = episodes.correct(
+        episode=worked.episode, outcome="failed", note="It was not.", by=library.by_governor
+    )
     with refused(InvalidInput, "This episode failed, and nothing says what would have been right"):
         exam_cases.cut_from_episode(episode=episode, by=library.by_governor)
 
 
 def test_who_may_cut(library, worked):
-    episode = close(worked.agent, [], source=EpisodeSource.RUN, run=worked)
+    episode = worked.episode
     with refused(NotAllowed, "may not own agents"):
         exam_cases.cut_from_episode(episode=episode, by=library.by_supervisor)
 

@@ -223,7 +223,13 @@ def test_report_failed(ready):
     assert ending(ready) == ("failed", "failed", ["failed"])
     assert row.error == "step step1: The bank said no."
     assert row.steps.get().error == "The bank said no."
-    assert kinds(entries) == ["execution_step.failed", "execution.failed", "proposal.failed"]
+    assert kinds(entries) == [
+        "execution_step.failed",
+        "execution.failed",
+        "proposal.failed",
+        "evidence.noted",
+        "episode.corrected",
+    ]
 
 
 BAD = [

@@ -101,6 +101,17 @@ TABLES = {
         failed       . . . . .
         cancelled    . . . . .
     """,
+    "exam": """
+        running  . x x x
+        passed   . . . .
+        failed   . . . .
+        aborted  . . . .
+    """,
+    "constitution version": """
+        draft      . x x
+        published  . . .
+        discarded  . . .
+    """,
 }
 
 INITIAL = {
@@ -133,6 +144,8 @@ TERMINAL = {
     "device command": {"done", "failed", "expired"},
     "supervision session": {"completed", "terminated", "failed"},
     "training session": {"completed", "failed", "cancelled"},
+    "exam": {"passed", "failed", "aborted"},
+    "constitution version": {"published", "discarded"},
 }
 
 
