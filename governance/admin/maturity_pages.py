@@ -110,7 +110,7 @@ class DemotePage(LevelPage):
     @classmethod
     def offered(cls, row: Any) -> bool:
         """There is something below."""
-        return bool(row.maturity != Maturity.STUDENT)
+        return bool(row.maturity != Maturity.STUDENT and row.state != AgentState.RETIRED)
 
     def form_kwargs(self) -> dict[str, Any]:
         """The levels below."""

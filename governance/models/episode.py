@@ -91,6 +91,7 @@ class Episode(Record):
                     constitution__isnull=True,
                 )
                 | Q(
+                    score_thousandths__isnull=False,
                     score_thousandths__lte=1_000,
                     compliant__isnull=False,
                     constitution__isnull=False,

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from django.db.models import QuerySet
+
 from governance.domain.actors import Actor, ActorKind
-from governance.domain.states import ExecutionState, ProposalState, StepState
+from governance.domain.states import ExecutionState, ProposalState, RunState, StepState
 from governance.domain.words import (
     DecisionKind,
+    Effect,
     EpisodeOutcome,
     EpisodeSource,
     EvidenceKind,
     Maturity,
+    Route,
     RunKind,
     SegmentKind,
 )
@@ -26,6 +30,7 @@ from governance.models import (
     Episode,
     EpisodeSegment,
     Execution,
+    ExecutionStep,
     Intervention,
     Proposal,
     Run,
@@ -108,16 +113,16 @@ def proposal_decided(proposal: Proposal, *, by: Actor) -> Episode | None:
 
 
 def execution_ended(execution: Execution, *, by: Actor) -> None:
-    """What was sent and failed is evidence, and what was approved turned out to have failed.
+    """What was tried and failed is evidence, and what was approved turned out to have failed.
 
-    What was stopped before it was sent says nothing about its agent.
+    What was stopped before it was tried says nothing about its agent; its proposal's episode is
+    abandoned.
     """
     if execution.state != ExecutionState.FAILED:
         return
-    sent = execution.steps.filter(state=StepState.FAILED, sent_at__isnull=False)
-    keys = sorted(set(sent.values_list("action_type", flat=True)))
-    if not keys or _systems(keys, execution):
+    if _systems(execution):
         return
+    keys = sorted({step.action_type for step in _tried_and_failed(execution)})
     Agent.objects.locked(execution.agent_id)
     for key in keys:
         standings.note(
@@ -132,8 +137,9 @@ def execution_ended(execution: Execution, *, by: Actor) -> None:
         return
     episode = Episode.objects.filter(proposal_id=execution.proposal_id).first()
     if episode is not None:
-        note = f"What was approved failed: {execution.error}"
-        episodes.turn_out(episode=episode, outcome=EpisodeOutcome.FAILED, note=note, by=by)
+        note = f"What was approved was not carried out: {execution.error}"
+        outcome = EpisodeOutcome.FAILED if keys else EpisodeOutcome.ABANDONED
+        episodes.turn_out(episode=episode, outcome=outcome, note=note, by=by)
 
 
 def session_completed(session: SupervisionSession, *, by: Actor) -> None:
@@ -195,7 +201,31 @@ def _outcome(proposal: Proposal) -> EpisodeOutcome:
     return EpisodeOutcome.FAILED if rejected else EpisodeOutcome.SUCCEEDED
 
 
-def _systems(keys: Sequence[str], execution: Execution) -> bool:
+def _systems(execution: Execution) -> bool:
     """Whether it only started a run, or a training: nothing that its agent did."""
+    keys = execution.steps.values("action_type")
     own = ActionType.objects.of(execution.workspace_id).filter(key__in=keys, system_only=True)
     return own.exists()
+
+
+def _tried_and_failed(execution: Execution) -> list[ExecutionStep]:
+    """The failed steps that were sent; of local ones, those that neither gate nor run stopped."""
+    run = execution.run
+    if run is not None and run.state in {RunState.FAILED, RunState.ABANDONED}:
+        return [step for step in _failed(execution) if step.sent_at]
+    answers = Decision.objects.filter(execution=execution).order_by("created_at", "id")
+    last = dict(answers.values_list("step", "route"))
+    cleared = Route(execution.cleared_route)
+    return [
+        step
+        for step in _failed(execution)
+        if step.sent_at
+        or (
+            step.effect == Effect.LOCAL
+            and Route(last.get(step.step, execution.cleared_route)).within(cleared)
+        )
+    ]
+
+
+def _failed(execution: Execution) -> QuerySet[ExecutionStep]:
+    return execution.steps.filter(state=StepState.FAILED).order_by("position")

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
 from governance.domain.actors import Actor
@@ -130,16 +130,18 @@ def ask_again(*, by: Actor, agent: Agent | None = None) -> int:
     """Put the open proposals of demoted agents through the gate again; returns how many it closed.
 
     What the gate answers now is recorded with the proposal; what it would not let people decide
-    any more is withdrawn. For all agents it is the sweeper's, which finds the ones that changed
-    after they were last asked about.
+    any more is withdrawn. For all agents it is the sweeper's, which finds those of agents that
+    changed since: not asked about again, or refused to somebody who tried to approve them.
     """
     asked = Decision.objects.filter(proposal=OuterRef("pk")).order_by("-created_at")
     changes = MaturityChange.objects.filter(agent=OuterRef("agent")).order_by("-created_at")
     waiting = Proposal.objects.filter(state=ProposalState.PROPOSED).annotate(
         asked_at=Coalesce(Subquery(asked.values("created_at")[:1]), F("created_at")),
+        answer=Subquery(asked.values("route")[:1]),
         changed_at=Subquery(changes.values("created_at")[:1]),
     )
-    found = waiting.filter(changed_at__gt=F("asked_at"))
+    refused = Q(answer__in=[Route.TRAINING, Route.DENIED], changed_at__gt=F("created_at"))
+    found = waiting.filter(Q(changed_at__gt=F("asked_at")) | refused)
     if agent is not None:
         found = found.filter(agent=agent)
     return sum(_ask_again(key, by=by) for key in list(found.values_list("pk", flat=True)))
@@ -154,10 +156,11 @@ def _ask_again(proposal_id: uuid.UUID, *, by: Actor) -> bool:
         if row is None:
             return False
         plan = plans.parse_text(row.plan_in_force)
-        own = proposals.is_systems(plan)
-        cleared = clearing.clear(plan, agent=row.agent, run=row.run, by_system=own)
+        if proposals.is_systems(plan):
+            return False  # a start, or a training: what it leads to meets the gate by itself
+        cleared = clearing.clear(plan, agent=row.agent, run=row.run)
         clearing.record(cleared, agent=row.agent, by=by, run=row.run, proposal=row)
-        if own or cleared.route.within(Route.PROPOSAL):
+        if cleared.route.within(Route.PROPOSAL):
             return False
         reason = f"The agent's maturity changed; the gate now answers {cleared.sentence}."
         proposals.withdraw(proposal=row, reason=reason[:2_000], by=by)

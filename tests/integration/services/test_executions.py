@@ -17,7 +17,7 @@ from governance.domain.errors import (
     PlanChanged,
     StaleState,
 )
-from governance.models import Agent, Decision, Execution
+from governance.models import Agent, Decision, Episode, Evidence, Execution
 from governance.services import executions
 from tests.factories import (
     BY_SYSTEM,
@@ -188,7 +188,10 @@ def test_the_gate_is_asked_again_and_a_stricter_answer_ends_it(house, ready, cha
         "execution_step.failed",
         "execution.failed",
         "proposal.failed",
+        "episode.corrected",
     ]
+    assert Episode.objects.get(source="proposal").outcome == "abandoned"
+    assert not Evidence.objects.filter(kind="failure").exists()  # nothing of it was tried
     decision = Decision.objects.filter(execution=ready).get()
     assert (decision.route, decision.step) == (route, "step1")
     with refused(StaleState, "cannot become claimed"):

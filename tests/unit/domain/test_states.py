@@ -128,6 +128,8 @@ INITIAL = {
     "device command": "waiting",
     "supervision session": "running",
     "training session": "scheduled",
+    "exam": "running",
+    "constitution version": "draft",
 }
 
 TERMINAL = {
