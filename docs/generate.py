@@ -56,6 +56,14 @@ COMMANDS = (
     "complete_training",
     "retry_trigger",
     "advise",
+    "exam",
+    "exam_case",
+    "import_episodes",
+    "readiness",
+    "promote",
+    "demote",
+    "recount",
+    "what_if",
 )
 DJANGOS_OWN = {
     "help",

@@ -40,6 +40,8 @@ TONES = {
     "in_progress": "info",
     "may be retried": "info",
     "blocked": "warn",
+    "passed": "good",
+    "complete": "good",
     "approved": "info",
     "claimed": "info",
     "sent": "info",
@@ -47,10 +49,18 @@ TONES = {
     "queued": "info",
     "proposed": "warn",
     "paused": "warn",
+    "aborted": "warn",
+    "limited": "warn",
     "halted": "bad",
     "in_doubt": "bad",
     "failed": "bad",
     "rejected": "bad",
+    "abandoned": "warn",
+    # severities
+    "critical": "bad",
+    "high": "bad",
+    "medium": "warn",
+    "low": "info",
 }
 """How a word is coloured; any other word is grey. The word itself is always written."""
 

@@ -23,6 +23,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "gate_refused": HTTPStatus.FORBIDDEN,
     "idempotency_conflict": HTTPStatus.CONFLICT,
     "execution_disabled": HTTPStatus.SERVICE_UNAVAILABLE,
+    "not_ready": HTTPStatus.CONFLICT,
     "stale_state": HTTPStatus.CONFLICT,
     "run_held": HTTPStatus.CONFLICT,
     "already_decided": HTTPStatus.CONFLICT,

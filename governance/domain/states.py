@@ -147,6 +147,23 @@ class TrainingState(TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+class ExamState(TextChoices):
+    """Only a passed exam can promote; an aborted one says nothing about the agent."""
+
+    RUNNING = "running", "Running"
+    PASSED = "passed", "Passed"
+    FAILED = "failed", "Failed"
+    ABORTED = "aborted", "Aborted"
+
+
+class ConstitutionState(TextChoices):
+    """A draft may change; a published version never does."""
+
+    DRAFT = "draft", "Draft"
+    PUBLISHED = "published", "Published"
+    DISCARDED = "discarded", "Discarded"
+
+
 @dataclass(frozen=True)
 class Lifecycle:
     """One lifecycle: its initial state and, from each state, where a row may go."""
@@ -354,6 +371,27 @@ TRAINING = _lifecycle(
     },
 )
 
+EXAM = _lifecycle(
+    "exam",
+    ExamState.RUNNING,
+    {
+        ExamState.RUNNING: {ExamState.PASSED, ExamState.FAILED, ExamState.ABORTED},
+        ExamState.PASSED: set(),
+        ExamState.FAILED: set(),
+        ExamState.ABORTED: set(),
+    },
+)
+
+CONSTITUTION = _lifecycle(
+    "constitution version",
+    ConstitutionState.DRAFT,
+    {
+        ConstitutionState.DRAFT: {ConstitutionState.PUBLISHED, ConstitutionState.DISCARDED},
+        ConstitutionState.PUBLISHED: set(),
+        ConstitutionState.DISCARDED: set(),
+    },
+)
+
 ALL = (
     WORKSPACE,
     AGENT,
@@ -368,4 +406,6 @@ ALL = (
     DEVICE_COMMAND,
     SUPERVISION,
     TRAINING,
+    EXAM,
+    CONSTITUTION,
 )

@@ -16,7 +16,7 @@ from django.db import DatabaseError
 
 from governance.execution import holder
 from governance.models import Advice
-from governance.services import advice, programs
+from governance.services import advice, exams, programs
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,10 @@ class Programs:
         for advice_id in list(asked[: max(room - begun, 0)]):
             if advice.take(advice_id):
                 self._start("--advice", str(advice_id))
+                begun += 1
+        for exam_id in exams.waiting()[: max(room - begun, 0)]:
+            if exams.take(exam_id):
+                self._start("--exam", str(exam_id))
                 begun += 1
         return begun
 

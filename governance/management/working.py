@@ -20,8 +20,10 @@ from governance.management.hosting import Programs
 from governance.services import (
     advice,
     device_commands,
+    exams,
     executions,
     programs,
+    promotions,
     proposals,
     supervision,
 )
@@ -67,6 +69,8 @@ class Sweeper:
         self.counts["runs_begun"] += supervision.assign_waiting(by=self.by)
         self.counts["sessions_paused"] += supervision.pause_unwatched(by=self.by)
         self.counts["advice_given_up"] += advice.give_up_silent(by=self.by)
+        self.counts["exams_aborted"] += exams.abort_overdue(by=self.by)
+        self.counts["proposals_withdrawn"] += promotions.ask_again(by=self.by)
         self.counts["delivered_again"] += executions.redeliver()
 
     def _run(self) -> None:

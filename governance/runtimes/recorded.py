@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from governance.domain.errors import InvalidInput
-from governance.domain.values import Json, parse_json
+from governance.domain.values import Json, digest, parse_json
 
 MAX_LINE_BYTES = 10_000_000
 MAX_ARGUMENT_BYTES = 256_000
@@ -35,10 +35,17 @@ class _Message(BaseModel):
     tool_call_id: str | None = None
 
 
+class _Expected(BaseModel):
+    model_config = ConfigDict(strict=True)
+    name: str
+    arguments: dict[str, Json]
+
+
 class _Line(BaseModel):
     model_config = ConfigDict(strict=True)
     messages: list[_Message]
     reward: float | None = None
+    expected_actions: list[_Expected] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +63,30 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """One message in words. `role`: who said it, as the recording names them."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
-    """One recorded conversation. `reward` 1.0: it succeeded; below: it failed; None: unknown."""
+    """One recorded conversation. `reward` 1.0: it succeeded; below: it failed; None: unknown.
+
+    `instruction`: what its user said first; empty where none said anything. `expected`: the calls
+    that a correct agent makes, by name and arguments; None where the recording does not say.
+    `turns`: everything that was said and called, in order, and the calls are among them.
+    `name`: what the recording calls it. `digest`: of the whole line, whatever its layout.
+    """
 
     calls: tuple[Call, ...]
     reward: float | None
+    instruction: str = ""
+    expected: tuple[tuple[str, dict[str, Json]], ...] | None = None
+    turns: tuple[Said | Call, ...] = ()
+    name: str = ""
+    digest: str = ""
 
 
 def parse_line(line: str) -> Conversation:
@@ -74,12 +100,35 @@ def parse_line(line: str) -> Conversation:
         problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = "/".join(str(part) for part in problem["loc"]) or "the line"
         raise InvalidInput(f"{where}: {problem['msg']}.") from error
-    return Conversation(tuple(_calls(found.messages)), found.reward)
+    expected = found.expected_actions
+    turns = tuple(_turns(found.messages))
+    return Conversation(
+        tuple(turn for turn in turns if isinstance(turn, Call)),
+        found.reward,
+        next((m.content for m in found.messages if m.role == "user" and m.content), ""),
+        None if expected is None else tuple((each.name, each.arguments) for each in expected),
+        turns,
+        _name(data),
+        digest(data, what="line"),
+    )
 
 
-def _calls(messages: list[_Message]) -> Iterator[Call]:
-    results = {m.tool_call_id: m.content for m in messages if m.role == "tool"}
-    for message in messages:
+def _name(data: dict[str, Json]) -> str:
+    """Such as "Task 3, trial 1", where the recording has such numbers."""
+    parts = [
+        f"{word} {data[key]}"
+        for word, key in (("task", "task_id"), ("trial", "trial"))
+        if isinstance(data.get(key), int | str)
+    ]
+    return ", ".join(parts).capitalize()[:200]
+
+
+def _turns(messages: list[_Message]) -> Iterator[Said | Call]:
+    """In order. An id may be used again: an answer belongs to the last call before it."""
+    for position, message in enumerate(messages):
+        following = messages[position + 1 :]
+        if message.content and message.role != "tool":
+            yield Said(message.role, message.content)
         for call in message.tool_calls or []:
             arguments = parse_json(
                 call.function.arguments,
@@ -88,4 +137,14 @@ def _calls(messages: list[_Message]) -> Iterator[Call]:
             )
             if not isinstance(arguments, dict):
                 raise InvalidInput(f"The arguments of {call.function.name} are not an object.")
-            yield Call(call.function.name, arguments, results.get(call.id))
+            yield Call(call.function.name, arguments, _answer(call.id, following))
+
+
+def _answer(call_id: str, following: list[_Message]) -> str | None:
+    """What the tool said: the first answer to this id, unless the id is called again before."""
+    for message in following:
+        if message.role == "tool" and message.tool_call_id == call_id:
+            return message.content
+        if any(call.id == call_id for call in message.tool_calls or []):
+            return None
+    return None

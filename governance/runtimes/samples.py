@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from typing import Any
 
@@ -105,3 +106,38 @@ def _chart(rows: list[dict[str, Any]]) -> dict[str, Json]:
 def _note(result: Result, heard: list[Json]) -> None:
     if result.guidance:
         heard.append(result.guidance)
+
+
+class Replayer(AgentProgram):
+    """Does again what its configuration recorded for the instruction it is given.
+
+    configuration["replays"]: by instruction, a list of `{"action_type", "params"}`.
+    """
+
+    def run(self, task: Task, tools: Tools) -> dict[str, Json]:
+        """Every recorded call, in order; says how each ended."""
+        if task.instruction not in self.configuration["replays"]:
+            raise TaskFailed("Nothing is recorded for this instruction.")
+        ended = [
+            tools.act(call["action_type"], call["params"], reasoning="As recorded.").state.value
+            for call in self.recorded(task)
+        ]
+        return {"ended": list(ended)}
+
+    def recorded(self, task: Task) -> list[dict[str, Any]]:
+        """The calls to make."""
+        return list(self.configuration["replays"][task.instruction])
+
+
+class Unsteady(Replayer):
+    """Does so only sometimes; else it stops after the first call.
+
+    configuration["chance"], 0 to 1: how likely it does all; configuration["seed"]: of its chance,
+    with the run's id, so that every run is another throw.
+    """
+
+    def recorded(self, task: Task) -> list[dict[str, Any]]:
+        """All of them, or the first alone."""
+        calls = super().recorded(task)
+        throw = random.Random(f"{self.configuration['seed']}:{task.run}").random()
+        return calls if throw < float(self.configuration["chance"]) else calls[:1]

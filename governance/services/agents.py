@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from governance import ledger, lifecycle
 from governance.domain.actors import Actor
@@ -15,9 +17,10 @@ from governance.domain.errors import InvalidInput
 from governance.domain.roles import Right
 from governance.domain.states import AgentState, CeilingState
 from governance.domain.values import Json, digest, require_storable, require_text
-from governance.domain.words import Maturity
+from governance.domain.words import ChangeReason, Maturity
 from governance.models import Agent, Ceiling, Workspace
 from governance.policy import confidence
+from governance.services import maturity as maturity_service
 from governance.services import memberships
 from governance.services.validation import cleaned
 
@@ -78,8 +81,9 @@ def register(
 def update(*, agent: Agent, changes: dict[str, Any], by: Actor) -> Agent:
     """Change what describes an agent (see EDITABLE); returns the row as it is now.
 
-    A new fingerprint makes plans it proposed before impossible to approve.
-    Raises InvalidInput, NotAllowed, NotFound.
+    A new fingerprint makes plans it proposed before impossible to approve, and begins a new stint:
+    trust does not transfer silently. With GOVERNANCE_FINGERPRINT_DEMOTES the agent's maturity
+    drops by one level as well. Raises InvalidInput, NotAllowed, NotFound.
     """
     unknown = sorted(set(changes) - set(EDITABLE))
     if unknown:
@@ -104,6 +108,8 @@ def update(*, agent: Agent, changes: dict[str, Any], by: Actor) -> Agent:
                 "fingerprint": row.fingerprint,
             },
         )
+        if row.fingerprint != before:
+            _narrow(row, by=by)
     return row
 
 
@@ -160,6 +166,21 @@ def fingerprint(agent: Agent) -> str:
         "configuration": agent.configuration,
     }
     return digest(made_of, what="configuration")
+
+
+def _narrow(row: Agent, *, by: Actor) -> None:
+    """It is another agent now: what was shown before does not speak for it. Needs its lock."""
+    if settings.GOVERNANCE_FINGERPRINT_DEMOTES and row.maturity != Maturity.STUDENT:
+        levels = list(Maturity)
+        below = levels[levels.index(Maturity(row.maturity)) - 1]
+        note = "Its model, prompt, tools or code changed."
+        change = maturity_service.demote(
+            agent=row, to=below, reason=ChangeReason.FINGERPRINT, note=note, by=by
+        )
+        row.maturity, row.stint, row.stint_began_at = below, change.stint, change.created_at
+        return
+    row.stint, row.stint_began_at = row.stint + 1, timezone.now()
+    row.save(update_fields=["stint", "stint_began_at"])
 
 
 def _move(agent: Agent, *, to: AgentState, reason: str, by: Actor) -> None:

@@ -9,7 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from governance.domain.actors import Actor
 from governance.domain.words import Maturity, TriggerSource
 from governance.models import Agent, Run, Workspace
-from governance.services import agents, triggers
+from governance.services import agents, maturity, promotions, triggers
 
 GUIDE = "guide-bot"
 PAUSE_SECONDS = 8
@@ -44,4 +44,20 @@ def _guide(workspace: Workspace, owner: AbstractBaseUser, *, by: Actor) -> Agent
         class_name="TourGuide",
         configuration={"capabilities": ["tours"], "pause_seconds": PAUSE_SECONDS},
         by=by,
+    )
+
+
+def what_was_earned(agent: Agent, *, say: Callable[[str], None]) -> None:
+    """Say what an agent has shown so far, and what it lacks: one good afternoon promotes nobody."""
+    agent.refresh_from_db()
+    if maturity.next_after(Maturity(agent.maturity)) is None:
+        return
+    found = promotions.prospect(agent)
+    shown = found.readiness.shown
+    say(
+        f"8. What {agent.name} has shown: {shown.successful} of {shown.episodes} episodes "
+        f"succeeded, {found.readiness.score:.0f} of 100 points for {found.target.value}. Its "
+        f"page, under Standing, says what it lacks: {found.wanting[0]}."
+        if found.wanting
+        else f"8. {agent.name} is ready for {found.target.value}: its page has Promote."
     )

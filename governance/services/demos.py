@@ -209,6 +209,7 @@ def tell(house: House, *, say: Tell) -> Told:
     _autonomous_acts(house, say=say)
     waiting = _others_wait(house, say=say)
     demo_scenes.a_run_to_watch(house.workspace, house.user, by=NARRATOR, say=say)
+    demo_scenes.what_was_earned(house.agents[Maturity.INTERN], say=say)
     return Told(canvas, decided, waiting)
 
 

@@ -38,7 +38,7 @@ from governance.models import Agent, Execution, ExecutionStep, LedgerEntry, Prop
 from governance.policy import plans
 from governance.policy.plans import Plan
 from governance.policy.redaction import clean_text
-from governance.services import clearing, memberships, runs, watching
+from governance.services import clearing, memberships, outcomes, runs, watching
 from governance.services.clearing import Catalogue
 
 log = logging.getLogger(__name__)
@@ -302,9 +302,13 @@ PROPOSAL_AFTER = {
 def settle(execution: Execution, by: Actor) -> None:
     """What must happen in the transaction that finishes an execution."""
     watching.settled(execution)
-    if execution.proposal_id is None:
-        return
-    proposal = Proposal.objects.locked(execution.proposal_id)
+    if execution.proposal_id is not None:
+        _settle_proposal(execution.proposal_id, execution, by=by)
+    outcomes.execution_ended(execution, by=by)
+
+
+def _settle_proposal(proposal_id: uuid.UUID, execution: Execution, *, by: Actor) -> None:
+    proposal = Proposal.objects.locked(proposal_id)
     to = PROPOSAL_AFTER[ExecutionState(execution.state)]
     if not proposal.LIFECYCLE.allows(proposal.state, to):
         log.error("Proposal %s is %s and cannot become %s", proposal.pk, proposal.state, to)

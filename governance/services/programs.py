@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import logging
-import threading
 import time
 import traceback
 import uuid
@@ -13,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.conf import settings
-from django.db import DatabaseError, connection
 from django.db.models import Q
 from django.utils import timezone
 
@@ -23,7 +21,7 @@ from governance.domain.errors import GovernanceError, InvalidInput, RunHeld, Sta
 from governance.domain.states import RunState, WorkspaceState
 from governance.domain.values import Json
 from governance.execution.deadline import DeadlineExceeded, deadline
-from governance.models import Agent, AllowedHost, Run
+from governance.models import Agent, AllowedHost, Run, Trigger
 from governance.runtimes import in_process
 from governance.runtimes.base import (
     MAX_NOTE,
@@ -38,6 +36,7 @@ from governance.runtimes.http import Http
 from governance.runtimes.in_process import InProcess
 from governance.services import runs, secrets, watching
 from governance.services.agent_tools import HELD_SECONDS, LiveTools
+from governance.services.heartbeats import Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +46,6 @@ OVERDUE = datetime.timedelta(seconds=60)
 """A process that has not shown itself for so long is dead, and its run abandoned."""
 
 DIED = "The process that ran its program died."
-
-SHOWN_SECONDS = 5.0
-"""How often a process shows that it is alive."""
 
 SETTLED = datetime.timedelta(seconds=2)
 """A run that has just begun may be about to be run by whoever began it."""
@@ -111,7 +107,7 @@ def waiting_programs() -> list[uuid.UUID]:
 
 
 def abandon_overdue(*, by: Actor) -> int:
-    """Abandon runs of ours whose process died: it had to show itself every 5 s; how many."""
+    """Abandon runs of ours whose process died: it had to show itself all the while; how many."""
     overdue = Run.objects.filter(
         state=RunState.RUNNING, program_seen_at__lte=timezone.now() - OVERDUE
     )
@@ -127,22 +123,42 @@ def abandon_dead(*, run_id: uuid.UUID, by: Actor) -> bool:
 @contextmanager
 def reached(agent: Agent) -> Iterator[Runtime]:
     """How to reach the agent, as it is registered. Raises InvalidInput where there is no way."""
+    if is_in_process(agent):
+        program = in_process.load(agent.module_path, agent.class_name)
+        yield InProcess(program, agent.configuration)
+    else:
+        with _http(agent, agent.configuration["endpoint"]) as runtime:
+            yield runtime
+
+
+def is_in_process(agent: Agent) -> bool:
+    """Whether the agent is a class that we load, and not an endpoint; loads nothing.
+
+    Raises InvalidInput where it is neither, or both.
+    """
     endpoint = agent.configuration.get("endpoint")
     if agent.module_path and endpoint:
         raise InvalidInput(
             f'{agent.name} has both a module_path and configuration["endpoint"]; keep one.'
         )
-    if agent.module_path:
-        program = in_process.load(agent.module_path, agent.class_name)
-        yield InProcess(program, agent.configuration)
-    elif isinstance(endpoint, str) and endpoint:
-        with _http(agent, endpoint) as runtime:
-            yield runtime
-    else:
+    if not agent.module_path and not (isinstance(endpoint, str) and endpoint):
         raise InvalidInput(
             f"{agent.name} cannot be run from here: give it a module_path and a class_name, or "
             'configuration["endpoint"].'
         )
+    return bool(agent.module_path)
+
+
+def asked_by(trigger: Trigger) -> tuple[str, dict[str, Json]]:
+    """The instruction and the context that a trigger gives its agent.
+
+    What was asked by `agent_runs.execute` says the instruction; any other trigger is one by its
+    type and its whole context.
+    """
+    asked, context = trigger.context.get("instruction"), trigger.context.get("context")
+    if isinstance(asked, str) and isinstance(context, dict):
+        return asked, context
+    return trigger.type, dict(trigger.context)
 
 
 def take(run_id: uuid.UUID) -> bool:
@@ -180,7 +196,7 @@ def _run(run: Run, runtime: Runtime) -> Ended:
         seconds=settings.GOVERNANCE_AGENT_RUN_SECONDS,
     )
     try:
-        with _Alive(run.pk):
+        with Heartbeat(lambda: _show(run.pk)):
             ending, by = _ending(run, runtime, tools)
             return Ended(_finish(run, ending, by=by), tuple(tools.waiting))
     except BaseException as error:  # such as Ctrl-C: not ours to swallow, and the run is over
@@ -215,16 +231,9 @@ def _abandon(run: Run, *, by: Actor) -> bool:
 
 
 def _task(run: Run) -> Task:
-    """Read from the database anew, so that a program cannot change what rules look at.
-
-    What was asked by `agent_runs.execute` says the instruction; any other trigger is one by its
-    type and its whole context.
-    """
-    trigger = Run.objects.select_related("trigger").get(pk=run.pk).trigger
-    asked, context = trigger.context.get("instruction"), trigger.context.get("context")
-    if isinstance(asked, str) and isinstance(context, dict):
-        return Task(str(run.id), asked, context)
-    return Task(str(run.id), trigger.type, trigger.context)
+    """Read from the database anew, so that a program cannot change what rules look at."""
+    instruction, context = asked_by(Run.objects.select_related("trigger").get(pk=run.pk).trigger)
+    return Task(str(run.id), instruction, context)
 
 
 def _finish(run: Run, ending: Ending, *, by: Actor) -> Ending:
@@ -246,6 +255,10 @@ def _finish(run: Run, ending: Ending, *, by: Actor) -> Ending:
             return Ending(str(ending.outcome), ending.output, note)
 
 
+def _show(run_id: uuid.UUID) -> None:
+    Run.objects.filter(pk=run_id).update(program_seen_at=timezone.now())
+
+
 def _kind(run: Run, error: BaseException) -> str:
     """What a program raised, by its kind: the text may hold anything, secrets included."""
     kind = type(error).__name__
@@ -253,28 +266,3 @@ def _kind(run: Run, error: BaseException) -> str:
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "nowhere"
     log.warning("The program of run %s raised %s at %s", run.pk, kind, where)
     return f"Its program raised {kind}; the log says where."
-
-
-class _Alive:
-    """While open, shows that the process of a run is alive, from a thread of its own."""
-
-    def __init__(self, run_id: uuid.UUID) -> None:
-        self._run_id, self._stop = run_id, threading.Event()
-        self._thread = threading.Thread(target=self._show, name="alive", daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _show(self) -> None:
-        try:
-            while not self._stop.wait(SHOWN_SECONDS):
-                try:
-                    Run.objects.filter(pk=self._run_id).update(program_seen_at=timezone.now())
-                except DatabaseError as error:
-                    log.warning("The database failed, trying again: %s", error)
-        finally:
-            connection.close()

@@ -26,6 +26,7 @@ from governance.services import (
     clearing,
     executions,
     memberships,
+    outcomes,
     proposals,
     workflows,
 )
@@ -119,6 +120,7 @@ def reject(*, proposal: Proposal, digest: str, reason: str, by: Actor) -> Propos
         row, user_id = _lock(proposal, digest=digest, by=by, any_agent=True)
         _write(row, verdict=ReviewVerdict.REJECT, user_id=user_id, by=by, comment=reason)
         proposals.close(row, to=ProposalState.REJECTED, reason=reason, by=by, decided_by=user_id)
+        outcomes.proposal_decided(row, by=by)
     return row
 
 
@@ -303,6 +305,7 @@ def _approve(
         cleared_route=Route.PROPOSAL,
         by=by,
     )
+    outcomes.proposal_decided(row, by=by)
 
 
 def _require_light(catalogue: Catalogue, *, required: int) -> None:

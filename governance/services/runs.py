@@ -13,7 +13,7 @@ from governance.domain.states import RunState
 from governance.domain.values import require_text
 from governance.domain.words import Route, RunKind
 from governance.models import Agent, Run, Trigger
-from governance.services import memberships, watching
+from governance.services import memberships, outcomes, watching
 
 
 def open_for(*, trigger: Trigger, agent: Agent, by: Actor) -> Run:
@@ -76,6 +76,7 @@ def _end(run: Run, *, to: str, by: Actor, note: str) -> None:
         data={"note": note},
     )
     watching.end_with(run, by=by)
+    outcomes.run_ended(run, by=by)
 
 
 def _require_own(run: Run, *, by: Actor) -> None:

@@ -33,7 +33,16 @@ from governance.models import (
 )
 from governance.models.run import RUN_ENDED
 from governance.policy import confidence
-from governance.services import agents, executions, memberships, presence, proposals, runs, watching
+from governance.services import (
+    agents,
+    executions,
+    memberships,
+    outcomes,
+    presence,
+    proposals,
+    runs,
+    watching,
+)
 
 MAX_TEXT = 2_000
 WATCHED_SECONDS = 10
@@ -129,9 +138,9 @@ def terminate(*, session: SupervisionSession, seen: int, reason: str, by: Actor)
         _intervene(row, InterventionKind.TERMINATE, reason, user_id=user_id, by=by)
         fields = {"ended_at": timezone.now()}
         lifecycle.move(row, to=SupervisionState.TERMINATED, by=by, fields=fields)
+        _cancel_what_waits(run, reason=reason, by=by)  # proposals are locked before the agent
         runs.abandon(run=run, by=by, note=f"Terminated by {by.label}: {reason}"[:MAX_TEXT])
         watching.tell_end(row, run)
-        _cancel_what_waits(run, reason=reason, by=by)
         delivery.wake(row.pk)  # what was paused now stops
 
 
@@ -167,6 +176,7 @@ def complete(
         )
         why: dict[str, Json] = {"supervision": str(row.pk), "rating": rating}
         agents.raise_confidence(agent=row.agent, gain=boost, why=why, by=by)
+        outcomes.session_completed(row, by=by)
     return row
 
 

@@ -8,6 +8,13 @@ from tests.factories.advice import AdviceFactory, adviser, answered
 from tests.factories.agents import AgentFactory, CeilingFactory, GrantFactory
 from tests.factories.catalogue import ActionTypeFactory, make_spec, registered_handler
 from tests.factories.devices import DeviceCommandFactory, DeviceFactory, RegistrationFactory
+from tests.factories.exams import (
+    ExamAnswerFactory,
+    ExamCaseFactory,
+    ExamFactory,
+    ExamineeFactory,
+    sat,
+)
 from tests.factories.house import House
 from tests.factories.moves import (
     abandoned,
@@ -49,6 +56,18 @@ from tests.factories.records import (
     LedgerEntryFactory,
 )
 from tests.factories.runs import QueuedRunFactory, RunFactory, TriggerFactory
+from tests.factories.standing import (
+    ConstitutionVersionFactory,
+    CriteriaRowFactory,
+    EpisodeFactory,
+    EpisodeSegmentFactory,
+    EvidenceCounterFactory,
+    EvidenceFactory,
+    MaturityChangeFactory,
+    StintCounterFactory,
+    ViolationFactory,
+    ruled,
+)
 from tests.factories.training import (
     BlockedTriggerFactory,
     TrainingPlanFactory,
@@ -91,11 +110,21 @@ __all__ = [
     "BlockedTriggerFactory",
     "CanvasFactory",
     "CeilingFactory",
+    "ConstitutionVersionFactory",
     "CredentialFactory",
+    "CriteriaRowFactory",
     "DecisionFactory",
     "DeviceCommandFactory",
     "DeviceFactory",
     "EmptyWorkspaceFactory",
+    "EpisodeFactory",
+    "EpisodeSegmentFactory",
+    "EvidenceCounterFactory",
+    "EvidenceFactory",
+    "ExamAnswerFactory",
+    "ExamCaseFactory",
+    "ExamFactory",
+    "ExamineeFactory",
     "ExecutionFactory",
     "ExecutionStepFactory",
     "FormAnswerFactory",
@@ -103,6 +132,7 @@ __all__ = [
     "House",
     "InterventionFactory",
     "LedgerEntryFactory",
+    "MaturityChangeFactory",
     "MembershipFactory",
     "PolicyVersionFactory",
     "PresenceFactory",
@@ -112,6 +142,7 @@ __all__ = [
     "ReviewFactory",
     "RunFactory",
     "SessionEventFactory",
+    "StintCounterFactory",
     "SupervisionSessionFactory",
     "TrainingPlanFactory",
     "TrainingSessionFactory",
@@ -119,6 +150,7 @@ __all__ = [
     "TrainingTopicFactory",
     "TriggerFactory",
     "UserFactory",
+    "ViolationFactory",
     "WorkflowFactory",
     "WorkspaceFactory",
     "abandoned",
@@ -150,8 +182,10 @@ __all__ = [
     "retired",
     "revoked",
     "rule",
+    "ruled",
     "run_worker",
     "run_worker_to_the_end",
+    "sat",
     "steer",
     "terminated",
     "training_begun",

@@ -25,6 +25,9 @@ from tests.factories import (
     DecisionFactory,
     DeviceCommandFactory,
     DeviceFactory,
+    ExamAnswerFactory,
+    ExamCaseFactory,
+    ExamFactory,
     ExecutionFactory,
     ExecutionStepFactory,
     FormAnswerFactory,
@@ -47,10 +50,11 @@ from tests.factories import (
     rejected,
     revoked,
     rule,
+    sat,
     terminated,
 )
 from tests.factories.devices import claimed_command
-from tests.integration import impossible_watching
+from tests.integration import impossible_standing, impossible_watching
 from tests.unit.elsewhere import database_url, run_elsewhere
 
 # --- From nothing ---------------------------------------------------------------------------------
@@ -109,6 +113,10 @@ def draft_rule():
 
 def ready_step():
     return ExecutionStepFactory()
+
+
+def passed_exam():
+    return sat(ExamFactory(repeats=1))
 
 
 def decided_by_someone(**columns):
@@ -256,6 +264,24 @@ IMPOSSIBLE = [
     ("run_finished_pairs", RunFactory, {"finished_at": NOW}),
     ("run_started_pairs", RunFactory, {"started_at": None}),
     ("run_started_pairs", QueuedRunFactory, {"started_at": NOW}),
+    ("exam_case_seconds_1_to_3600", ExamCaseFactory, {"seconds": 0}),
+    ("exam_case_seconds_1_to_3600", ExamCaseFactory, {"seconds": 3_601}),
+    ("exam_state_known", ExamFactory, {"state": "postponed"}),
+    ("exam_target_known", ExamFactory, {"target": "student"}),
+    ("exam_target_known", ExamFactory, {"target": "expert"}),
+    ("exam_ended_pairs", ExamFactory, {"ended_at": NOW}),
+    ("exam_ended_pairs", ExamFactory, {"state": "aborted"}),
+    ("exam_score_pairs", ExamFactory, {"score": 0.5}),
+    ("exam_score_pairs", passed_exam, {"score": None}),
+    ("exam_score_0_to_1", passed_exam, {"score": 1.1}),
+    ("exam_asks_something", ExamFactory, {"repeats": 0}),
+    ("exam_asks_something", ExamFactory, {"needed": 0.0}),
+    ("exam_asks_something", ExamFactory, {"needed": 1.1}),
+    ("exam_passed_is_enough", passed_exam, {"score": 0.5}),
+    ("exam_failed_is_too_little", passed_exam, {"state": "failed"}),
+    ("exam_answer_failed_says_why", ExamAnswerFactory, {"passed": False}),
+    ("exam_answer_failed_says_why", ExamAnswerFactory, {"why": ["It did not."]}),
+    ("exam_answer_repeat_from_1", ExamAnswerFactory, {"repeat": 0}),
     ("step_effect_known", ready_step, {"effect": "global"}),
     ("step_state_known", ready_step, {"state": "waiting"}),
     ("step_finished_pairs", ready_step, {"state": "done"}),
@@ -269,6 +295,7 @@ IMPOSSIBLE = [
     ("trigger_route_known", TriggerFactory, {"route": "maybe"}),
     ("workspace_state_known", WorkspaceFactory, {"state": "closed"}),
     *impossible_watching.IMPOSSIBLE,
+    *impossible_standing.IMPOSSIBLE,
 ]
 
 
@@ -401,6 +428,20 @@ TWICE = [
         ready_step,
         {"position": 7, "step": "other"},
     ),
+    (
+        "exam_case_version_once",
+        "examcase.workspace_id, examcase.case_set, examcase.key, examcase.number",
+        ExamCaseFactory,
+        {},
+    ),
+    ("exam_attempt_once", "exam.agent_id, exam.attempt", passed_exam, {}),
+    ("exam_one_running", "exam.agent_id", ExamFactory, {"attempt": 2}),
+    (
+        "exam_answer_once",
+        "examanswer.exam_id, examanswer.case_id, examanswer.repeat",
+        ExamAnswerFactory,
+        {},
+    ),
     ("workspace_name", "workspace.name", WorkspaceFactory, {}),
     ("canvas_step_id", "canvas.step_id", CanvasFactory, {}),
     ("formanswer_canvas_id", "formanswer.canvas_id", FormAnswerFactory, {}),
@@ -413,6 +454,7 @@ TWICE = [
     ("execution_proposal_id", "execution.proposal_id", ExecutionFactory, {}),
     ("run_trigger_id", "run.trigger_id", RunFactory, {}),
     *impossible_watching.TWICE,
+    *impossible_standing.TWICE,
 ]
 
 

@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from governance.domain.errors import GovernanceError
 from governance.models import (
     ActionType,
+    ConstitutionRule,
     LedgerEntry,
     Membership,
     PolicyRule,
@@ -25,11 +26,20 @@ from tests.factories import (
     BlockedTriggerFactory,
     CanvasFactory,
     CeilingFactory,
+    ConstitutionVersionFactory,
     CredentialFactory,
+    CriteriaRowFactory,
     DecisionFactory,
     DeviceCommandFactory,
     DeviceFactory,
     EmptyWorkspaceFactory,
+    EpisodeFactory,
+    EpisodeSegmentFactory,
+    EvidenceCounterFactory,
+    EvidenceFactory,
+    ExamAnswerFactory,
+    ExamCaseFactory,
+    ExamFactory,
     ExecutionFactory,
     ExecutionStepFactory,
     FormAnswerFactory,
@@ -37,6 +47,7 @@ from tests.factories import (
     House,
     InterventionFactory,
     LedgerEntryFactory,
+    MaturityChangeFactory,
     MembershipFactory,
     PolicyVersionFactory,
     PresenceFactory,
@@ -45,6 +56,7 @@ from tests.factories import (
     ReviewFactory,
     RunFactory,
     SessionEventFactory,
+    StintCounterFactory,
     SupervisionSessionFactory,
     TrainingPlanFactory,
     TrainingSessionFactory,
@@ -52,6 +64,7 @@ from tests.factories import (
     TrainingTopicFactory,
     TriggerFactory,
     UserFactory,
+    ViolationFactory,
     WorkflowFactory,
     WorkspaceFactory,
     make_spec,
@@ -61,6 +74,15 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 ALL = [
+    ConstitutionVersionFactory,
+    CriteriaRowFactory,
+    EpisodeFactory,
+    EpisodeSegmentFactory,
+    EvidenceCounterFactory,
+    EvidenceFactory,
+    MaturityChangeFactory,
+    StintCounterFactory,
+    ViolationFactory,
     ActionTypeFactory,
     AdviceFactory,
     AgentFactory,
@@ -74,6 +96,9 @@ ALL = [
     DeviceCommandFactory,
     DeviceFactory,
     EmptyWorkspaceFactory,
+    ExamAnswerFactory,
+    ExamCaseFactory,
+    ExamFactory,
     ExecutionFactory,
     ExecutionStepFactory,
     FormAnswerFactory,
@@ -128,7 +153,10 @@ def test_no_factory_builds_without_creating():
 
 
 def test_every_model_has_a_factory():
-    made = {factory._meta.model for factory in ALL} | {PolicyRule}  # rules come with a version
+    made = {factory._meta.model for factory in ALL} | {
+        PolicyRule,
+        ConstitutionRule,
+    }  # rules come with a version
     assert made == {*apps.get_app_config("governance").get_models(), get_user_model()}
 
 
@@ -191,7 +219,8 @@ def test_the_house_that_is_put_back_is_the_house_that_was_built(house):
     assert first == again
     assert {name: len(rows) for name, rows in first.items()} == {
         "ActionType": 10,
-        "LedgerEntry": 19,  # 1 workspace, 10 action types, 3 of the policy, 5 members
+        # 1 workspace, 10 action types, 3 policy, 3 criteria, 2 constitution, 5 members
+        "LedgerEntry": 24,
         "Membership": 5,
         "PolicyVersion": 1,
     }

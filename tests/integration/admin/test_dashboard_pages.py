@@ -66,6 +66,13 @@ MEMBERS_SEE = [
     "Allowed hosts",
     "Credentials",
     "Devices",
+    "Episodes",
+    "Violations",
+    "Changes of maturity",
+    "Constitution",
+    "Criteria",
+    "Exams",
+    "Exam cases",
     "Ledger",
     "Workspaces",
     "Memberships",
@@ -92,7 +99,7 @@ def test_every_link_of_the_sidebar_opens(house):
     browser = signed_in(root)
     groups = browser.get(FRONT).context["sidebar_navigation"]
     links = [item["link"] for group in groups for item in group["items"]]
-    assert len(links) == 25
+    assert len(links) == 32
     assert {browser.get(link).status_code for link in links} == {200}
 
 

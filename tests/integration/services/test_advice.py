@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from governance.domain.errors import AlreadyDecided, InvalidInput, StaleState
-from governance.models import Advice, Agent, Execution, LedgerEntry, Proposal, Review
+from governance.models import Advice, Agent, Evidence, Execution, LedgerEntry, Proposal, Review
 from governance.services import advice, allowed_hosts, reviews, runs
 from tests.agents import SECRET, http_agent
 from tests.factories import (
@@ -414,7 +414,13 @@ def test_advice_that_approves(allowing, proposal):
     )
     assert proposal.decided_at is not None
     assert proposal.decider == f"on the advice of the agent {row.adviser.name}"
-    assert kinds(entries) == ["advice.given", "proposal.approved", "execution.ready"]
+    assert kinds(entries) == [
+        "advice.given",
+        "proposal.approved",
+        "execution.ready",
+        "episode.closed",
+    ]
+    assert not Evidence.objects.exists()  # it is nobody's approval, and no evidence
     approval = next(entry for entry in entries if entry.kind == "proposal.approved")
     assert approval.data["by"] == {"kind": "system", "id": "adviser", "label": "adviser"}
     told = approval.data["data"]

@@ -95,6 +95,7 @@ def test_a_clean_approval_writes_the_execution_with_it(house, proposal):
         "review.approve",
         "proposal.approved",
         "execution.ready",
+        "episode.closed",
     ]
     assert {e.data["by"]["label"] for e in entries} == {house.reviewer.username}
     assert entries[1].data["data"] == {
@@ -123,7 +124,7 @@ def test_a_rejection_ends_it_with_its_reason(house, proposal):
     )
     assert Review.objects.get().comment == "wrong customer"
     assert Execution.objects.count() == 0
-    assert kinds(entries) == ["review.reject", "proposal.rejected"]
+    assert kinds(entries) == ["review.reject", "proposal.rejected", "episode.closed"]
     assert entries[1].data["data"]["reason"] == "wrong customer"
 
 

@@ -30,7 +30,8 @@ def test_finish(house, outcome):
     run = Run.objects.get(pk=run.pk)
     assert (run.state, run.outcome) == (outcome, "all sent")
     assert run.finished_at is not None
-    [entry] = entries
+    entry, closed = entries
+    assert (closed.kind, closed.subject_id) == ("episode.closed", run.episode.id)
     assert (entry.kind, entry.subject_id) == (f"run.{outcome}", run.id)
     assert entry.data["by"]["kind"] == "agent"
     assert entry.data["data"] == {

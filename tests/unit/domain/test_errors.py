@@ -14,6 +14,7 @@ CODES = {
     "IdempotencyConflict": "idempotency_conflict",
     "ExecutionDisabled": "execution_disabled",
     "StaleState": "stale_state",
+    "NotReady": "not_ready",
     "RunHeld": "run_held",
     "AlreadyDecided": "already_decided",
     "PlanChanged": "plan_changed",

@@ -101,6 +101,17 @@ TABLES = {
         failed       . . . . .
         cancelled    . . . . .
     """,
+    "exam": """
+        running  . x x x
+        passed   . . . .
+        failed   . . . .
+        aborted  . . . .
+    """,
+    "constitution version": """
+        draft      . x x
+        published  . . .
+        discarded  . . .
+    """,
 }
 
 INITIAL = {
@@ -117,6 +128,8 @@ INITIAL = {
     "device command": "waiting",
     "supervision session": "running",
     "training session": "scheduled",
+    "exam": "running",
+    "constitution version": "draft",
 }
 
 TERMINAL = {
@@ -133,6 +146,8 @@ TERMINAL = {
     "device command": {"done", "failed", "expired"},
     "supervision session": {"completed", "terminated", "failed"},
     "training session": {"completed", "failed", "cancelled"},
+    "exam": {"passed", "failed", "aborted"},
+    "constitution version": {"published", "discarded"},
 }
 
 
