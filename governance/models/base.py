@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Self, TypeVar, cast
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from uuid_utils.compat import uuid7
@@ -64,11 +64,11 @@ class Keyed(models.Model):
     def _meets_every_check(self) -> bool:
         # A condition that is NULL holds, as it does for the database.
         conditions = [
-            Coalesce(Q(each.condition), True, output_field=models.BooleanField())
+            Coalesce(Q(each.condition), Value(value=True))
             for each in self._meta.constraints
             if isinstance(each, models.CheckConstraint)
         ]
-        values = cast("Any", self)._get_field_expression_map(meta=self._meta)
+        values = cast("Any", self)._get_field_expression_map(meta=self._meta)  # noqa: SLF001  what Django's own validation uses
         return not conditions or Q(*conditions).check(values)
 
 
