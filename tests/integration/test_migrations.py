@@ -80,7 +80,7 @@ from django.core.management import call_command
 from django.db import connection
 
 assert not connection.introspection.table_names()
-call_command("migrate", "governance", verbosity=0)
+call_command("migrate", "governance", "0002", verbosity=0)
 call_command("migrate", "governance", "0001", verbosity=0)  # the guards, taken down
 call_command("migrate", "governance", verbosity=0)  # and put up again
 call_command("makemigrations", check_changes=True, dry_run=True)
