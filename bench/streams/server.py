@@ -10,26 +10,33 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+APPLICATION = "streams"
 PATIENCE = 60.0
 """Seconds after which something that should have happened counts as never happening."""
 
 
 class Server:
-    """uvicorn with config.asgi, as in earnest, on a free port of loopback."""
+    """uvicorn with config.asgi, as in earnest, on a free port of loopback.
+
+    PostgreSQL knows each process by a name of its own, for those who count connections.
+    """
 
     def __init__(self, log: Path, env: dict[str, str]) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         self._log, self._env = log, env
         self._process: subprocess.Popen[bytes] | None = None
+        self._starts = 0
 
     async def start(self) -> None:
         """Start it, and wait until it answers."""
         command = [sys.executable, "-m", "uvicorn", "config.asgi:application"]
         command += ["--port", str(self.port), "--lifespan", "off", "--log-level", "warning"]
+        self._starts += 1
+        env = {**os.environ, **self._env, "PGAPPNAME": f"{APPLICATION} {self._starts}"}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220  takes no time to speak of
-                command, cwd=ROOT, env={**os.environ, **self._env}, stdout=log, stderr=log
+                command, cwd=ROOT, env=env, stdout=log, stderr=log
             )
         async with asyncio.timeout(PATIENCE):
             while not await self._answers():  # noqa: ASYNC110  it is another process

@@ -107,7 +107,9 @@ class _Told:
         params = self.data.get("params")
         if not isinstance(params, dict):
             return SafeString("With params that are too long to show here.")
-        shown = [f"{key}: {_short(value)}" for key, value in params.items() if self._adds(value)]
+        # PostgreSQL keeps the members of an object in an order of its own.
+        adding = sorted((key, value) for key, value in params.items() if self._adds(value))
+        shown = [f"{key}: {_short(value)}" for key, value in adding]
         return visible(", ".join(shown[:MOST_PARAMS]))
 
     def _adds(self, value: Json) -> bool:

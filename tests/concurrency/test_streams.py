@@ -15,7 +15,7 @@ from django.db import connection
 
 from bench.streams.clients import Client
 from bench.streams.scene import Scene
-from bench.streams.server import Server
+from bench.streams.server import APPLICATION, Server
 from bench.streams.world import cookie, watched_sessions
 from governance.management import serving
 from tests.concurrency.workers import database_url
@@ -29,7 +29,10 @@ POOL = 10
 
 
 class Connections(threading.Thread):
-    """Counts, until it is stopped, how many connections there are to this test's database."""
+    """Counts, until it is stopped, the connections of each server process to this test's database.
+
+    PostgreSQL takes a while to see that one was killed: its connections are not the next one's.
+    """
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -39,9 +42,11 @@ class Connections(threading.Thread):
         while connection.vendor == "postgresql" and not self._stop_counting.wait(0.1):
             with connection.cursor() as cursor:
                 cursor.execute(
-                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                    "AND application_name LIKE %s GROUP BY application_name",
+                    [f"{APPLICATION} %"],
                 )
-                self.most = max(self.most, cursor.fetchone()[0])
+                self.most = max([self.most, *(count for (count,) in cursor.fetchall())])
         connection.close()
 
     def stop(self) -> int:
@@ -68,8 +73,8 @@ def test_every_stream_gets_every_event_once_and_in_order_across_a_restart(tmp_pa
     assert result.connections >= STREAMS * 2  # everybody was cut off, and came back
     # The control: a client that does not say what it has gets things twice, and that is seen.
     assert result.doubled_by_control > 0
-    # The server's pool, two writers with one each, and a few of the test's own.
-    assert most <= POOL + 2 + 4
+    if connection.vendor == "postgresql":
+        assert 1 <= most <= POOL
     assert time.monotonic() - began < 120
 
 
