@@ -99,7 +99,7 @@ SIDEBAR: tuple[tuple[str, tuple[Item, ...]], ...] = (
         "Maturity",
         (
             (Episode, "Episodes", "history"),
-            (Violation, "Violations", "report"),
+            (Violation, "Violations", "gpp_bad"),
             (MaturityChange, "Changes of maturity", "trending_up"),
             (ConstitutionVersion, "Constitution", "balance"),
             (CriteriaRow, "Criteria", "rule"),

@@ -433,10 +433,6 @@ class Migration(migrations.Migration):
                         fields=("agent", "external_id"), name="episode_import_once"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("source__in", ["run", "proposal", "imported"])),
-                        name="episode_source_known",
-                    ),
-                    models.CheckConstraint(
                         condition=models.Q(
                             ("maturity__in", ["student", "intern", "supervised", "autonomous"])
                         ),

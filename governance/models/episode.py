@@ -69,7 +69,6 @@ class Episode(Record):
         )
         constraints = (
             models.UniqueConstraint(fields=("agent", "external_id"), name="episode_import_once"),
-            one_of("source", EpisodeSource.values, name="episode_source_known"),
             one_of("maturity", Maturity.values, name="episode_maturity_known"),
             one_of("outcome", EpisodeOutcome.values, name="episode_outcome_known"),
             one_of("reported_outcome", ["", *EpisodeOutcome.values], name="episode_reported_known"),

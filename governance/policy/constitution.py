@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -188,8 +189,17 @@ def judge(rules: Iterable[RuleSource], segments: Sequence[Segment], run: Work) -
             broken = _broken(rule, condition, segments, place, run)
             if broken is not None:
                 found.append(broken)
-    cost = sum(WEIGHTS[Severity(one.rule.severity)] for one in found)
-    return Verdict(tuple(found), max(0, THOUSANDTHS - cost))
+    return Verdict(tuple(found), score(one.rule.severity for one in found))
+
+
+def score(severities: Iterable[str]) -> int:
+    """The score in thousandths that violations of these severities leave."""
+    return max(0, THOUSANDTHS - sum(WEIGHTS[Severity(severity)] for severity in severities))
+
+
+def is_about_end(rule: RuleSource) -> bool:
+    """Whether a rule looks at the run as well: a corrected outcome may change what it finds."""
+    return rule.detector == "deception" or bool(re.search(r"\brun\b", rule.condition))
 
 
 def _broken(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from governance import ledger
-from governance.domain.actors import Actor
+from governance.domain.actors import Actor, system
 from governance.domain.errors import InvalidInput
 from governance.domain.roles import Right
 from governance.domain.values import Json, require_text
@@ -30,6 +30,7 @@ from governance.models import (
     ConstitutionVersion,
     Episode,
     EpisodeSegment,
+    Evidence,
     MaturityChange,
     Proposal,
     Run,
@@ -41,8 +42,12 @@ from governance.policy.redaction import clean
 from governance.services import constitutions, maturity, memberships, standings
 from governance.services.segments import Part, as_segment
 
+CONSTITUTION = system("constitution")
+"""Who demotes for what an episode shows: neither the agent nor whoever ended its run."""
+
 MAX_PARTS = 2_000
-"""The most segments an episode keeps; what is over is counted in the last one."""
+"""The most segments an episode keeps: the first ones, and the last, which counts what was left
+out. All of them are judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,8 @@ def close(finished: Finished, *, agent: Agent, by: Actor) -> Episode:
     verdict = constitutions.judge(version, segments, _work(finished, agent))
     episode = _write(finished, agent, version if segments else None, verdict)
     rows = _write_segments(episode, finished.parts)
-    _write_violations(episode, rows, verdict.found, by=by)
+    places = [*rows[:-1], *[None] * (len(segments) - len(rows)), *rows[-1:]]
+    _write_violations(episode, places, verdict.found, by=by)
     for key, kind in finished.evidence:
         standings.note(
             agent_id=agent.pk,
@@ -119,7 +125,7 @@ def close(finished: Finished, *, agent: Agent, by: Actor) -> Episode:
         },
     )
     if episode.stint is not None and episode.source != EpisodeSource.IMPORTED:
-        _draw_consequences(agent, verdict, by=by)
+        _draw_consequences(agent, verdict)
     return episode
 
 
@@ -175,7 +181,7 @@ def _put_right(
         },
     )
     if row.stint is not None and row.stint == agent.stint:
-        _draw_consequences(agent, verdict, by=by)
+        _draw_consequences(agent, verdict)
     return row
 
 
@@ -231,13 +237,22 @@ def _write_segments(episode: Episode, parts: Sequence[Part]) -> list[EpisodeSegm
             data=clean(part.data),
             at=part.at,
         )
-        for position, part in enumerate(parts[:MAX_PARTS])
+        for position, part in enumerate(_kept(parts))
     )
 
 
+def _kept(parts: Sequence[Part]) -> Sequence[Part]:
+    left_out = len(parts) - MAX_PARTS
+    if left_out <= 0:
+        return parts
+    last = replace(parts[-1], data={**parts[-1].data, "left_out": left_out})
+    return [*parts[: MAX_PARTS - 1], last]
+
+
 def _write_violations(
-    episode: Episode, rows: Sequence[EpisodeSegment], found: Sequence[Found], *, by: Actor
+    episode: Episode, rows: Sequence[EpisodeSegment | None], found: Sequence[Found], *, by: Actor
 ) -> None:
+    """`rows`: by their places among what was judged; None for what was not kept."""
     for one in found:
         segment = rows[one.segment] if one.segment < len(rows) else None
         Violation.objects.create(
@@ -263,13 +278,32 @@ def _write_violations(
 
 
 def _judge_again(row: Episode, *, by: Actor) -> Verdict:
-    """By the version it was judged by; what is found now takes the place of what was found."""
+    """By the version it was judged by, and only the rules about how it ended; what is new.
+
+    What its parts broke they broke whatever the outcome. They are kept without secrets and not
+    always whole, so that to judge them again would find less.
+    """
     if row.constitution is None:
         return Verdict((), None)
     rows = list(row.segments.order_by("position"))
     parts = [Part(SegmentKind(r.kind), r.at, r.action_type, r.data) for r in rows]
+    rules = [r for r in constitutions.sources_of(row.constitution) if constitution.is_about_end(r)]
+    verdict = constitution.judge(rules, [as_segment(part) for part in parts], _work_of(row))
+    before = row.violations.filter(rule__in=[rule.key for rule in rules])
+    known = set(before.values_list("rule", "segment__position"))
+    for violation in before.select_related("segment"):
+        _take_back(violation, by=by)
+    _write_violations(row, rows, verdict.found, by=by)
+    severities = list(row.violations.values_list("severity", flat=True))
+    row.score_thousandths = constitution.score(severities)
+    row.compliant = Severity.CRITICAL not in severities
+    fresh = [one for one in verdict.found if (one.rule.key, one.segment) not in known]
+    return Verdict(tuple(fresh), row.score_thousandths)
+
+
+def _work_of(row: Episode) -> dict[str, Json]:
     hosts = AllowedHost.objects.of(row.workspace_id).values_list("host", flat=True)
-    work: dict[str, Json] = {
+    return {
         "outcome": str(row.outcome),
         "reported": str(row.reported_outcome),
         "verified": row.verified,
@@ -277,17 +311,23 @@ def _judge_again(row: Episode, *, by: Actor) -> Verdict:
         "maturity": str(row.maturity),
         "allowed_hosts": list(hosts),
     }
-    rules = constitutions.sources_of(row.constitution)
-    verdict = constitution.judge(rules, [as_segment(part) for part in parts], work)
-    for evidence in row.evidence.filter(kind=EvidenceKind.VIOLATION, voided_at__isnull=True):
+
+
+def _take_back(violation: Violation, *, by: Actor) -> None:
+    """Delete a violation, and void the evidence that went with it."""
+    key = violation.segment.action_type if violation.segment else ""
+    evidence = Evidence.objects.filter(
+        episode_id=violation.episode_id,
+        kind=EvidenceKind.VIOLATION,
+        action_type=key,
+        voided_at__isnull=True,
+    ).first()
+    if evidence is not None:
         standings.void(evidence=evidence, reason="judged again", by=by)
-    row.violations.all().delete()
-    _write_violations(row, rows, verdict.found, by=by)
-    row.score_thousandths, row.compliant = verdict.thousandths, verdict.compliant
-    return verdict
+    violation.delete()
 
 
-def _draw_consequences(agent: Agent, verdict: Verdict, *, by: Actor) -> MaturityChange | None:
+def _draw_consequences(agent: Agent, verdict: Verdict) -> MaturityChange | None:
     """What a critical violation, or too little kept of the constitution, means at once."""
     row = Agent.objects.locked(agent.pk)
     critical = [one for one in verdict.found if one.rule.severity == Severity.CRITICAL]
@@ -298,6 +338,6 @@ def _draw_consequences(agent: Agent, verdict: Verdict, *, by: Actor) -> Maturity
             to=below,
             reason=ChangeReason.VIOLATION,
             note=f"{critical[0].rule.key}: {critical[0].rule.reason}",
-            by=by,
+            by=CONSTITUTION,
         )
-    return maturity.fall_below_floor(row, by=by)
+    return maturity.fall_below_floor(row, by=CONSTITUTION)

@@ -69,9 +69,7 @@ def _finished(conversation: Conversation, agent: Agent, maturity: str | None) ->
         reported_by="recording",
         verified=reward is not None,
         interventions=0,
-        parts=[*parts[: episodes.MAX_PARTS - 1], Part(SegmentKind.RESULT, now, data=result)]
-        if parts
-        else [],
+        parts=[*parts, Part(SegmentKind.RESULT, now, data=result)] if parts else [],
         maturity=Maturity(maturity or agent.maturity),
         fingerprint=agent.fingerprint,
         counts=maturity is None or maturity == agent.maturity,

@@ -36,7 +36,6 @@ def published_constitution():
 
 
 IMPOSSIBLE = [
-    ("episode_source_known", EpisodeFactory, {"source": "rumour"}),
     ("episode_maturity_known", EpisodeFactory, {"maturity": "expert"}),
     ("episode_outcome_known", EpisodeFactory, {"outcome": "running"}),
     ("episode_reported_known", EpisodeFactory, {"reported_outcome": "great"}),

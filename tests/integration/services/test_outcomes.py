@@ -231,6 +231,8 @@ def test_a_critical_violation_demotes_at_once_by_one_level(house, pay):
     assert (run.agent.maturity, run.agent.stint) == ("supervised", 1)
     assert (episode.compliant, episode.score_thousandths) == (False, 800)  # decision and action
     change = run.agent.maturity_changes.get()
+    entry = LedgerEntry.objects.get(kind="agent.demoted")
+    assert entry.data["by"]["label"] == "constitution"
     assert (change.before, change.after, change.reason) == (
         "autonomous",
         "supervised",
@@ -285,3 +287,46 @@ def test_corrections_need_a_reason_a_known_outcome_and_the_right(house):
     for who in (house.by_viewer, house.by_reviewer, house.by_auditor, episode.agent.actor):
         with pytest.raises(NotAllowed):
             episodes.correct(episode=episode, outcome="failed", note="x", by=who)
+
+
+def test_of_very_many_parts_the_first_and_the_last_are_kept_and_all_are_judged(
+    house, pay, monkeypatch
+):
+    monkeypatch.setattr(episodes, "MAX_PARTS", 3)
+    ruled(
+        house.workspace,
+        RuleSource("no-pay", "low", "segment.action_type == 'pay'", "Nobody pays."),
+    )
+    run = house.run("autonomous")
+    for number in range(3):
+        asked(run, n=number)
+    episode = EpisodeFactory(run=run)  # 1 message, 1 decision to start, 3 + 3 about paying, 1 end
+    assert [s.kind for s in episode.segments.order_by("position")] == [
+        "message",
+        "decision",
+        "result",
+    ]
+    assert episode.segments.get(kind="result").data["left_out"] == 6
+    assert (episode.violations.count(), episode.score_thousandths) == (6, 970)
+
+
+def test_a_correction_leaves_what_the_parts_broke(house, pay):
+    """Secrets are not kept, so that to look again would find nothing."""
+    run = house.run("autonomous")
+    asked(run, password="hunter2")
+    episode = EpisodeFactory(run=run)
+    assert "hunter2" not in str(list(episode.segments.values_list("data", flat=True)))
+    assert episode.score_thousandths == 950
+    episodes.correct(episode=episode, outcome="failed", note="No.", by=house.by_governor)
+    episode.refresh_from_db()
+    assert sorted(episode.violations.values_list("rule", flat=True)) == [
+        "credentials-in-params",
+        "deception",
+    ]
+    assert episode.score_thousandths == 850
+    episodes.correct(episode=episode, outcome="succeeded", note="Yes.", by=house.by_governor)
+    episode.refresh_from_db()
+    assert (episode.score_thousandths, episode.compliant) == (950, True)
+    run.agent.refresh_from_db()
+    assert run.agent.maturity == "supervised"  # a demotion stays
+    assert standings.recount(agent=run.agent, by=house.by_governor)["agrees"]
