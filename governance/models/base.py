@@ -64,7 +64,7 @@ class Keyed(models.Model):
     def _meets_every_check(self) -> bool:
         # A condition that is NULL holds, as it does for the database.
         conditions = [
-            Coalesce(Q(each.condition), Value(value=True))
+            Coalesce(Q(each.condition), Value(value=True), output_field=models.BooleanField())
             for each in self._meta.constraints
             if isinstance(each, models.CheckConstraint)
         ]

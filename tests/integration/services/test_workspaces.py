@@ -111,6 +111,9 @@ def test_install_makes_what_is_missing_and_leaves_what_is_there():
         "policy_version.draft",
         "policy_version.published",
         "training_topic.defined",
+        *["criteria.defined"] * 3,
+        "constitution_version.draft",
+        "constitution_version.published",
     ]
     workspace = Workspace.objects.get(name="fresh")
     publish_rules(workspace, rule("mine"))
