@@ -158,7 +158,7 @@ def test_what_harmless_programs_do_is_let_through(sit):
         ("hanging", Stopped, "It did not finish within 1 s."),
         ("computing", Stopped, "It did not finish within 1 s."),
         ("asking_on", Stopped, "It did not finish within 50 turns."),
-        ("garbage", Misbehaved, "The message is not valid JSON"),
+        ("garbage", Misbehaved, "What was given as the message is not valid JSON"),
         ("forging", Misbehaved, "It sent something that is no message of a program."),
         ("flooding", Misbehaved, "It sent more than 600,000 bytes at once."),
         ("being_deaf", Stopped, "It did not finish within 50 turns."),
