@@ -6,6 +6,8 @@ PYTHON ?= python3
 ARGS ?=
 # How many processes the tests are spread over.
 WORKERS ?= 2
+# Folders of tests/unit that know no database, and are not run again on another.
+PURE := browser domain engines exams handlers outbound policy runtimes
 # What `make test-long` runs, and over how many processes: most of them wait for others.
 LONG ?= tests/concurrency tests/recordings
 LONG_WORKERS ?= 3
@@ -53,8 +55,9 @@ test: $(RUN) ## Run the tests on SQLite; nothing but Python is needed
 	$(BIN)/python -m pytest -n $(WORKERS) -rs $(ARGS)
 
 .PHONY: test-postgres
-test-postgres: $(SERVICES) ## Run the same tests on the PostgreSQL at TEST_POSTGRES_URL
-	DATABASE_URL='$(TEST_POSTGRES_URL)' $(BIN)/python -m pytest -n $(WORKERS) -rs $(ARGS)
+test-postgres: $(SERVICES) ## Run the same tests, but for those of pure rules, on the PostgreSQL at TEST_POSTGRES_URL
+	DATABASE_URL='$(TEST_POSTGRES_URL)' $(BIN)/python -m pytest -n $(WORKERS) -rs \
+		$(foreach pure,$(PURE),--ignore tests/unit/$(pure)) $(ARGS)
 
 .PHONY: test-long
 test-long: $(SERVICES) ## Run what takes long: races, crashes, recorded conversations (DATABASE_URL: not on SQLite)
