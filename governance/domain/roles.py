@@ -24,7 +24,7 @@ class Right(TextChoices):
     START = "start", "start an agent by hand"
     DECIDE = "decide", "decide proposals"
     SUPERVISE = "supervise", "watch live runs and accompany training"
-    GOVERN = "govern", "own agents, action types, policy, grants and ceilings"
+    GOVERN = "govern", "govern agents, action types, policy, grants and ceilings"
 
 
 RIGHTS: Mapping[str, frozenset[Right]] = {

@@ -12,7 +12,7 @@ from governance.models import Agent, Run, Workspace
 from governance.services import agents, maturity, promotions, triggers
 
 GUIDE = "guide-bot"
-PAUSE_SECONDS = 8
+PAUSE_SECONDS = 20
 """Before each of the guide's steps: time to read it, to pause it and to correct it."""
 
 
@@ -26,8 +26,8 @@ def a_run_to_watch(
         triggers.fire(agent=agent, source=TriggerSource.DATA_SYNC, type="newcomer_arrived", by=by)
     if waiting.exists():  # unless the agent was paused, retired or demoted since
         say(
-            f"7. A run of {agent.name} is queued. It begins once somebody watches it: under Live "
-            "now it can be paused, corrected and terminated."
+            f"7. A run of {agent.name} is queued. It begins once a supervisor is there: as soon as "
+            "you have signed in. Under Live now it can be paused, corrected and terminated."
         )
 
 

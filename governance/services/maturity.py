@@ -238,8 +238,9 @@ def frozen_evidence(agent: Agent) -> dict[str, Json]:
 
 
 def _successes_a_week(agent: Agent, successful: int) -> float:
+    """What words about the future rest on; 0 in the first week, which tells nothing yet."""
     weeks = (timezone.now() - agent.stint_began_at).total_seconds() / 604_800
-    return successful / weeks if weeks > 0 else 0.0
+    return successful / weeks if weeks >= 1 else 0.0
 
 
 def _as_json(criteria: Criteria) -> dict[str, Json]:

@@ -70,7 +70,8 @@ class Command(GovernanceCommand):
         for case in result["results"]:
             verdict = "passed" if case["passed"] else "failed"
             self.stdout.write(f"  {verdict}  {case['case']}  {_marks(case['repeats'])}")
-            self.stdout.writelines(f"    {why}" for why in case["why"])
+            for why in case["why"]:
+                self.stdout.write(f"    {why}")
         if result["limited"]:
             self.stdout.write(f"Limited isolation, without: {', '.join(result['limited'])}")
 

@@ -55,7 +55,8 @@ class Command(GovernanceCommand):
             known = result["gaps"] if title == "wanting" else []
             rest = [line for line in result[title] if line not in known]
             said = "missing" if title == "gaps" else "and for a promotion"
-            self.stdout.writelines(f"  {said}: {line}" for line in rest)
+            for line in rest:
+                self.stdout.write(f"  {said}: {line}")
 
     def refusal(self, result: dict[str, Any]) -> str:
         """Not ready."""

@@ -52,7 +52,7 @@ def test_the_demo_tells_its_story_twice(command, db):
         "supervised",
         "supervised",  # the one whose run waits to be watched
     ]
-    assert "begins once somebody watches it" in first.out
+    assert "begins once a supervisor is there" in first.out
     assert Run.objects.waiting_for_supervisor().count() == 1
     assert Canvas.objects.count() == 2
     # what waits from last time is not filed again, and the student's trigger joins its training
