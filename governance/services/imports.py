@@ -92,7 +92,7 @@ def _acted(call: Call, catalogue: dict[str, dict[str, Json]]) -> dict[str, Json]
     said = {"error" if call.failed else "text": (call.result or NO_ANSWER)[:MAX_SAID]}
     return {
         **catalogue.get(call.name, {}),
-        "params": segments.kept_params(call.arguments),
+        "params": call.arguments,
         "state": str(StepState.FAILED if call.failed else StepState.DONE),
         **said,
     }
