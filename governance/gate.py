@@ -36,7 +36,8 @@ from governance.policy.gate import Verdict, denied, judge_action, judge_trigger
 from governance.policy.redaction import clean
 from governance.policy.rules import CompiledPolicy, seal
 
-MAX_REFUSED_BYTES = 20_000
+MAX_REFUSED_BYTES = 256_000
+"""As a plan: what is refused is kept whole, for the constitution to know it again."""
 
 NO_POLICY = "no policy version is published"
 UNREADABLE = "the agent's state cannot be read"

@@ -34,7 +34,7 @@ error, text, hosts. Every segment has every member; what does not apply is empty
 Work = Mapping[str, Json]
 """outcome, reported, verified, source, maturity, allowed_hosts."""
 
-Detector = Callable[[Segment, Sequence[Segment], Work], str]
+Detector = Callable[[Segment, detectors.Memory, Work], str]
 """What it found in a segment, given those before it and the run; empty: nothing."""
 
 DETECTORS: Mapping[str, Detector] = {
@@ -178,18 +178,22 @@ def judge(rules: Iterable[RuleSource], segments: Sequence[Segment], run: Work) -
     """Judge an episode.
 
     The score is 1 - the sum of the weights of what was found, over 100, and 0 at least. A rule
-    breaks once a segment. A condition that cannot be evaluated counts as broken, and says so.
+    breaks once a segment. A condition that cannot be evaluated counts as broken, and says so; so
+    does a detector that would take too long. Found is in the order of the rules.
     """
     if not segments:
         return Verdict((), None)
-    found: list[Found] = []
-    for rule in rules:
-        condition = _compiled(rule)
-        for place in range(len(segments)):
-            broken = _broken(rule, condition, segments, place, run)
+    compiled = [(rule, _compiled(rule)) for rule in rules]
+    found: list[list[Found]] = [[] for _ in compiled]
+    memory = detectors.Memory()
+    for place, segment in enumerate(segments):
+        for of_rule, (rule, condition) in zip(found, compiled, strict=True):
+            broken = _broken(rule, condition, segment, memory, run)
             if broken is not None:
-                found.append(broken)
-    return Verdict(tuple(found), score(one.rule.severity for one in found))
+                of_rule.append(Found(rule, place, *broken))
+        memory.pass_by(segment)
+    ordered = tuple(one for of_rule in found for one in of_rule)
+    return Verdict(ordered, score(one.rule.severity for one in ordered))
 
 
 def score(severities: Iterable[str]) -> int:
@@ -203,18 +207,21 @@ def is_about_end(rule: RuleSource) -> bool:
 
 
 def _broken(
-    rule: RuleSource, condition: object, segments: Sequence[Segment], place: int, run: Work
-) -> Found | None:
-    segment = segments[place]
+    rule: RuleSource, condition: object, segment: Segment, memory: detectors.Memory, run: Work
+) -> tuple[str, str] | None:
+    """What was found and what went wrong, either of them maybe empty; None: it is kept."""
     holds, error = _holds(condition, segment, run)
     if error:
-        return Found(rule, place, error=error)
+        return "", error
     if not holds:
         return None
     if not rule.detector:
-        return Found(rule, place)
-    what = DETECTORS[rule.detector](segment, segments[:place], run)
-    return Found(rule, place, what=what) if what else None
+        return "", ""
+    try:
+        what = DETECTORS[rule.detector](segment, memory, run)
+    except detectors.TooMuchError as too_much:
+        return "", f"It could not be judged whole: {too_much}."
+    return (what, "") if what else None
 
 
 def _holds(condition: object, segment: Segment, run: Work) -> tuple[bool, str]:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from governance.domain.errors import InvalidInput
-from governance.domain.values import Json, digest, parse_json
+from governance.domain.values import Json, digest, parse_json, require_storable
 
 MAX_LINE_BYTES = 10_000_000
 MAX_ARGUMENT_BYTES = 256_000
@@ -77,7 +77,7 @@ class Conversation:
     `instruction`: what its user said first; empty where none said anything. `expected`: the calls
     that a correct agent makes, by name and arguments; None where the recording does not say.
     `turns`: everything that was said and called, in order, and the calls are among them.
-    `name`: what the recording calls it. `digest`: of the whole line, whatever its layout.
+    `name`: what the recording calls it. `digest`: of the turns, whatever else the line says.
     """
 
     calls: tuple[Call, ...]
@@ -94,6 +94,7 @@ def parse_line(line: str) -> Conversation:
     data = parse_json(line, what="line", max_bytes=MAX_LINE_BYTES)
     if not isinstance(data, dict):
         raise InvalidInput("The line is not a JSON object.")
+    require_storable(data, what="line", max_bytes=MAX_LINE_BYTES)
     try:
         found = _Line.model_validate(data)
     except ValidationError as error:
@@ -109,8 +110,15 @@ def parse_line(line: str) -> Conversation:
         None if expected is None else tuple((each.name, each.arguments) for each in expected),
         turns,
         _name(data),
-        digest(data, what="line"),
+        digest([_identity(turn) for turn in turns], what="line"),
     )
+
+
+def _identity(turn: Said | Call) -> list[Json]:
+    """A turn for the digest: the ids of calls say nothing but which answer is whose."""
+    if isinstance(turn, Said):
+        return [turn.role, turn.text]
+    return ["call", turn.name, turn.arguments, turn.result]
 
 
 def _name(data: dict[str, Json]) -> str:
@@ -125,26 +133,29 @@ def _name(data: dict[str, Json]) -> str:
 
 def _turns(messages: list[_Message]) -> Iterator[Said | Call]:
     """In order. An id may be used again: an answer belongs to the last call before it."""
-    for position, message in enumerate(messages):
-        following = messages[position + 1 :]
+    for message, answers in zip(messages, _answers(messages), strict=True):
         if message.content and message.role != "tool":
             yield Said(message.role, message.content)
-        for call in message.tool_calls or []:
-            arguments = parse_json(
-                call.function.arguments,
-                what=f"arguments of {call.function.name}",
-                max_bytes=MAX_ARGUMENT_BYTES,
-            )
+        for call, answer in zip(message.tool_calls or [], answers, strict=True):
+            what = f"arguments of {call.function.name}"
+            arguments = parse_json(call.function.arguments, what=what, max_bytes=MAX_ARGUMENT_BYTES)
             if not isinstance(arguments, dict):
                 raise InvalidInput(f"The arguments of {call.function.name} are not an object.")
-            yield Call(call.function.name, arguments, _answer(call.id, following))
+            require_storable(arguments, what=what, max_bytes=MAX_ARGUMENT_BYTES)
+            yield Call(call.function.name, arguments, answer)
 
 
-def _answer(call_id: str, following: list[_Message]) -> str | None:
-    """What the tool said: the first answer to this id, unless the id is called again before."""
-    for message in following:
-        if message.role == "tool" and message.tool_call_id == call_id:
-            return message.content
-        if any(call.id == call_id for call in message.tool_calls or []):
-            return None
-    return None
+def _answers(messages: list[_Message]) -> list[list[str | None]]:
+    """What the tools said to the calls of each message; gone through once, from the end.
+
+    It is the first answer to a call's id, unless the id is called again before.
+    """
+    following: dict[str, str | None] = {}
+    found: list[list[str | None]] = []
+    for message in reversed(messages):
+        calls = message.tool_calls or []
+        found.append([following.get(call.id) for call in calls])
+        following.update(dict.fromkeys(call.id for call in calls))
+        if message.role == "tool" and message.tool_call_id is not None:
+            following[message.tool_call_id] = message.content
+    return found[::-1]

@@ -38,9 +38,8 @@ from governance.models import (
 )
 from governance.policy import constitution
 from governance.policy.constitution import Found, Verdict
-from governance.policy.redaction import clean
 from governance.services import constitutions, maturity, memberships, standings
-from governance.services.segments import Part, as_segment
+from governance.services.segments import Part, as_kept, as_segment
 
 CONSTITUTION = system("constitution")
 """Who demotes for what an episode shows: neither the agent nor whoever ended its run."""
@@ -234,7 +233,7 @@ def _write_segments(episode: Episode, parts: Sequence[Part]) -> list[EpisodeSegm
             position=position,
             kind=part.kind,
             action_type=part.action_type[:100],
-            data=clean(part.data),
+            data=as_kept(part),
             at=part.at,
         )
         for position, part in enumerate(_kept(parts))

@@ -31,6 +31,8 @@ def take_in(
     A reward of 1.0 is a success and less a failure, both verified: the recording measured it.
     Without one nobody knows how it ended, and it counts as abandoned. `maturity`: what it was done
     at, by default the agent's own; it counts for the agent's stint only where that is the same.
+    The same conversation with another reward is a contradiction, and refused.
+
     Raises InvalidInput, NotAllowed.
     """
     if maturity is not None and maturity not in Maturity.values:
@@ -38,9 +40,21 @@ def take_in(
     with transaction.atomic():
         memberships.require(by=by, workspace_id=agent.workspace_id, right=Right.GOVERN)
         row = Agent.objects.locked(agent.pk)  # of two imports at once, the second finds it there
-        if Episode.objects.filter(agent=row, external_id=conversation.digest).exists():
+        there = Episode.objects.filter(agent=row, external_id=conversation.digest).first()
+        if there is not None:
+            _check_reward(there, conversation.reward)
             return None
         return episodes.close(_finished(conversation, row, maturity), agent=row, by=by)
+
+
+def _check_reward(there: Episode, reward: float | None) -> None:
+    """What a person corrected since does not matter: the recording said what it said."""
+    last = there.segments.order_by("position").last()
+    if last is not None and last.data.get("text") != _said_of(reward):
+        raise InvalidInput(
+            f"This conversation is there already, with another end ({last.data.get('text')}): "
+            "it was not taken in again."
+        )
 
 
 def _finished(conversation: Conversation, agent: Agent, maturity: str | None) -> Finished:
@@ -92,7 +106,7 @@ def _acted(call: Call, catalogue: dict[str, dict[str, Json]]) -> dict[str, Json]
     said = {"error" if call.failed else "text": (call.result or NO_ANSWER)[:MAX_SAID]}
     return {
         **catalogue.get(call.name, {}),
-        "params": segments.kept_params(call.arguments),
+        "params": call.arguments,
         "state": str(StepState.FAILED if call.failed else StepState.DONE),
         **said,
     }

@@ -21,10 +21,12 @@ from governance.models import (
 )
 from governance.policy import plans
 from governance.policy.detectors import hosts_in
+from governance.policy.redaction import clean
 
 MAX_TEXT = 4_000
 MAX_PARAMS = 20_000
-"""Characters of an action's params that are kept; longer ones are kept as a note of their size."""
+"""Characters of an action's params that are kept; longer ones are judged whole, and kept as a note
+of their size."""
 
 EMPTY: Mapping[str, Json] = {
     "kind": "",
@@ -113,7 +115,7 @@ def _proposed(
 ) -> Part:
     data: dict[str, Json] = {
         **catalogue.get(action_type, {}),
-        "params": kept_params(params),
+        "params": params,
         "route": str(proposal.route) if approved else str(Route.DENIED),
         "approved": approved,
         "state": str(StepState.PENDING) if approved else str(StepState.NOT_RUN),
@@ -125,7 +127,7 @@ def _edit(proposal: Proposal) -> dict[str, Json]:
     return {
         "state": "edited",
         "text": _why(proposal)[:MAX_TEXT],
-        "edit": kept_params(proposal.edit),
+        "edit": proposal.edit,
     }
 
 
@@ -147,8 +149,15 @@ def catalogue_of(workspace_id: Any) -> dict[str, dict[str, Json]]:
     }
 
 
-def kept_params(params: Json) -> Json:
-    """Params as a segment keeps them: whole, or a note of how large they were."""
+def as_kept(part: Part) -> dict[str, Json]:
+    """What is stored of a part, which was judged whole before."""
+    bulky = {name: _cut(part.data[name]) for name in ("params", "edit") if name in part.data}
+    kept: dict[str, Json] = clean({**part.data, **bulky})
+    return kept
+
+
+def _cut(params: Json) -> Json:
+    """Params whole, or a note of how large they were."""
     size = len(json.dumps(params))
     return params if size <= MAX_PARAMS else {"too_large_to_keep": size}
 
@@ -183,7 +192,7 @@ def _refusal(
     """What the agent wanted to do, and was told not to."""
     data: dict[str, Json] = {
         **catalogue.get(action_type, {}),
-        "params": kept_params(params),
+        "params": params,
         "route": str(Route.DENIED),
         "state": str(StepState.NOT_RUN),
         "text": text[:MAX_TEXT],
@@ -204,7 +213,7 @@ def _actions(run: Run, catalogue: Mapping[str, Mapping[str, Json]]) -> list[Part
                 row.action_type,
                 {
                     **catalogue.get(row.action_type, {}),
-                    "params": kept_params(params.get(row.step, {})),
+                    "params": params.get(row.step, {}),
                     "route": str(execution.cleared_route),
                     "approved": execution.proposal_id is not None,
                     "cleared": execution.cleared_route

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -103,3 +104,45 @@ def test_every_answer_of_the_airline_finds_its_call(airline):
         "search_onestop_flight",
     ]
     assert first[2].result.startswith('[[{"flight_number": "HAT057"')
+
+
+UNSTORABLE = ["\x00", "\ud800"]
+
+
+@pytest.mark.parametrize("char", UNSTORABLE)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda char: {"messages": [{"role": "user", "content": char}]},
+        lambda char: {"messages": [asked(call("a", char))]},
+        lambda char: {"messages": [asked(call("a", "x", json.dumps({"a": [char]})))]},
+        lambda char: {"messages": [asked(call("a", "x", json.dumps({char: 1})))]},
+        lambda char: {"messages": [asked(call("a")), said("a", char)]},
+        lambda char: {"messages": [], "task_id": char},
+        lambda char: {
+            "messages": [],
+            "expected_actions": [{"name": "x", "arguments": {"a": char}}],
+        },
+        lambda char: {"messages": [], "note": {char: 1}},
+    ],
+)
+def test_what_no_database_can_keep_is_refused(make, char):
+    with pytest.raises(InvalidInput, match=r"U\+0000|canonical"):
+        parse_line(json.dumps(make(char)))
+
+
+def test_the_same_conversation_is_known_again_whatever_else_the_line_says():
+    """And whatever its calls are numbered; what was said, called and answered counts."""
+    turns = [{"role": "user", "content": "Go."}, asked(call("a")), said("a", "1")]
+    other = [{"role": "user", "content": "Go."}, asked(call("b")), said("b", "1")]
+    first = parsed(*turns, reward=1.0).digest
+    assert parsed(*other, reward=0.0, note=1, task_id=3, expected_actions=[]).digest == first
+    assert parsed(*turns[:2], reward=1.0).digest != first
+    assert parsed(*turns[:2], said("a", "2"), reward=1.0).digest != first
+
+
+def test_many_calls_that_nobody_answered_take_no_longer_each():
+    calls = [asked(call(f"c{number}")) for number in range(8_000)]
+    began = time.process_time()
+    assert [each.result for each in parsed(*calls).calls] == [None] * 8_000
+    assert time.process_time() - began < 2  # measured: 0.3; it was 10
