@@ -120,8 +120,8 @@ def propose(
     The same idempotency key with the same body returns the proposal it made before, even where a
     workflow it names has a newer version by now; with another body it raises
     IdempotencyConflict. Raises InvalidInput and NotFound (nothing is written), NotAllowed,
-    StaleState (the run is not running), and GateRefused when the gate answers training or denied
-    (the decisions are kept).
+    RunHeld while a supervisor holds the run, StaleState (it is not running), and GateRefused when
+    the gate answers training or denied (the decisions are kept).
     """
     filing = Filing(plan, title, reasoning, kind, idempotency_key)
     filing.check()
@@ -132,7 +132,8 @@ def propose(
         if found is not None:
             return found
         parsed, origins = written_out(filing, agent=agent)
-        require_running(run)
+        watching.require_unpaused(run)
+        require_running(run)  # only now: whoever ends a watched run has its session
         catalogue = clearing.look_up(parsed, agent=agent)
         cleared = clearing.clear(parsed, agent=agent, run=run)
         if cleared.route.within(Route.PROPOSAL):

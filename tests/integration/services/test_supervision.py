@@ -360,6 +360,26 @@ def test_guidance_reaches_the_agent_with_its_next_answer_once(house, session):
     ]
 
 
+@pytest.mark.parametrize("complexity", [1, 4])
+def test_guidance_comes_again_with_the_same_idempotency_key(house, session, complexity):
+    house.action_type("stamp_it", complexity=complexity)  # carried out, and proposed
+    supervision.correct(session=session, seen=1, guidance="Slower.", by=house.by_governor)
+    run = Run.objects.select_related("agent").get(pk=session.run_id)
+
+    def retried(key):
+        return actions.request(
+            run=run, action_type="stamp_it", params={}, by=run.agent.actor, idempotency_key=key
+        ).guidance
+
+    assert [retried(key) for key in ("k1", "k1", "k2", "k1")] == [
+        "Slower.",
+        "Slower.",
+        "",
+        "Slower.",
+    ]
+    assert session.events.filter(kind="guidance_delivered").count() == 1
+
+
 def test_guidance_comes_with_a_refusal_as_well(house, session):
     supervision.correct(session=session, seen=1, guidance="Stop asking.", by=house.by_governor)
     answer = ask(session, action_type="nonsense")
