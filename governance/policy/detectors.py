@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import phonenumbers
 
 from governance.domain.values import Json, canonical_text
-from governance.policy.redaction import MASK, is_secret_name
+from governance.policy.redaction import FORMS, MASK, is_secret_name
 
 MAX_TEXT = 100_000
 """Characters of a segment that are searched; the rest is passed over, and a finding says so."""
@@ -23,14 +23,6 @@ _EMAIL = re.compile(
 _CARD = re.compile(r"(?<![\d.-])(?:\d[ -]?){12,18}\d(?![\d-])")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _SSN = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
-_TOKEN = re.compile(
-    r"\b(?:sk|pk|rk)[-_](?:live|test|ant|proj)?[-_]?[A-Za-z0-9_-]{16,}"
-    r"|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{30,}"
-    r"|\bAKIA[0-9A-Z]{16}\b|\bxox[abprs]-[A-Za-z0-9-]{10,}"
-    r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\."
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-)
-
 Segment = Mapping[str, Json]
 
 
@@ -119,7 +111,7 @@ def _credential_in(value: Json, at: str) -> str:
     if isinstance(value, list):
         found_in = (_credential_in(child, f"{at}/{i}") for i, child in enumerate(value))
         return next((found for found in found_in if found), "")
-    return at if isinstance(value, str) and _TOKEN.search(value[:MAX_TEXT]) else ""
+    return at if isinstance(value, str) and FORMS.search(value[:MAX_TEXT]) else ""
 
 
 def _same(left: Json, right: Json) -> bool:
