@@ -98,6 +98,16 @@ class Ends(AgentProgram):
     def by_forging(self, tools):
         os.write(_line(), json.dumps({"finished": {}, "loaded": True}).encode() + b"\n")
 
+    def by_silence(self, tools):
+        self._says({"misbehaved": "\0"})
+
+    def by_a_silent_attempt(self, tools):
+        self._says({"attempt": " \u202e"})
+
+    def _says(self, message):
+        os.write(_line(), json.dumps(message).encode() + b"\n")
+        time.sleep(600)
+
     def by_flooding(self, tools):
         os.write(_line(), b"x" * 700_000)
 

@@ -21,9 +21,10 @@ from governance.admin import (
 from governance.admin.base import ledger_url
 from governance.admin.facts import badge
 from governance.admin.proposal_standing import changes_in, is_overdue, is_waiting, standing
-from governance.admin.rendering.visible import visible, visible_json
+from governance.admin.rendering.visible import json_escaped, visible, visible_json
 from governance.domain.errors import GovernanceError, InvalidInput
 from governance.domain.states import ProposalState
+from governance.domain.values import parse_json
 from governance.domain.words import ReviewVerdict
 from governance.models import Decision, Execution, LedgerEntry, Proposal, Review
 from governance.policy import plans
@@ -40,6 +41,9 @@ RELATED = (
     "decided_on_advice__adviser",
 )
 """What the page reads of a proposal, in one query."""
+
+MAX_CARRIED = 3 * plans.MAX_BYTES
+"""Longest plan in a form, in bytes: hidden characters stand there as their escapes."""
 
 MAX_TRAIL, MAX_LATER = 200, 50
 """How much of the trail, and of the gate's later answers, the page itself shows."""
@@ -161,7 +165,7 @@ def page(
         "changes": changes,
         "edit": frame.shown_difference(row.edit),
         "workflows": filings.origins(admin, row, how),
-        "seen_plan": _carried(row),
+        "seen_plan": json_escaped(_carried(row)),
         "decider": visible(row.decider),
         "advice": proposal_advice.of_proposal(request, row),
         "training": training_facts.of_proposal(row),
@@ -186,7 +190,7 @@ def page(
 def parsed(text: str) -> Plan | None:
     """A plan a form carried; None for what is none."""
     try:
-        return plans.parse_text(text)
+        return plans.parse(parse_json(text, what="plan", max_bytes=MAX_CARRIED))
     except InvalidInput:
         return None
 

@@ -161,10 +161,11 @@ def _waits(row: SupervisionSession, titles: Mapping[str, str]) -> SafeString:
 
 def _interventions(row: SupervisionSession) -> list[dict[str, Any]]:
     found = row.interventions.select_related("by", "followed_by").order_by("-created_at", "-id")
-    return [_intervention(each) for each in found[:MOST_INTERVENTIONS]]
+    over = row.run.state in RUN_ENDED
+    return [_intervention(each, over=over) for each in found[:MOST_INTERVENTIONS]]
 
 
-def _intervention(row: Intervention) -> dict[str, Any]:
+def _intervention(row: Intervention, *, over: bool) -> dict[str, Any]:
     corrects = row.kind == InterventionKind.CORRECT
     return {
         "at": row.created_at,
@@ -173,6 +174,7 @@ def _intervention(row: Intervention) -> dict[str, Any]:
         "text": visible(clean_text(row.guidance)),
         "corrects": corrects,
         "delivered_at": row.delivered_at,
+        "over": over,
         "followed": visible(question_of(row.followed_by)) if row.followed_by else "",
         "followed_url": (
             reverse("admin:governance_decision_change", args=[row.followed_by_id])

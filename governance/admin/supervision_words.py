@@ -236,6 +236,12 @@ _PLAIN = {
     "guidance_delivered": _Words(
         "agent", SafeString("The agent was handed the guidance, with its answer.")
     ),
+    "guidance_lost": _Words(
+        "bad",
+        SafeString(
+            "The last guidance was never handed over: the agent asked for nothing after it."
+        ),
+    ),
 }
 _OTHER = _Words("system", SafeString("Something happened."))
 

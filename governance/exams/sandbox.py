@@ -43,6 +43,9 @@ STARTS_SECONDS = 30.0
 AIR_SECONDS = 10
 """Processor time beyond the time of the task: to come up, and to load."""
 
+ATTEMPTED = "It tried what an exam does not allow."
+OUT_OF_TURN = "It sent something out of turn."
+
 _Text = Annotated[str, Field(max_length=10_000)]
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
@@ -140,7 +143,7 @@ class Sandbox:
         except OutOfTime as error:
             raise Unloadable(f"Its module took longer than {STARTS_SECONDS:g} s.") from error
         if said.attempt is not None:
-            raise Escaped(f"{said.attempt} (while its module was loaded)")
+            raise Escaped(f"{_told(said.attempt, ATTEMPTED)} (while its module was loaded)")
         if said.loaded is None:
             raise Unloadable(said.unloadable or "It sent something else before it was loaded.")
 
@@ -162,7 +165,7 @@ class Sandbox:
         """Answer one message; how it ended, if that is what it says."""
         said = _read(channel, until)
         if said.attempt is not None:
-            raise Escaped(said.attempt)
+            raise Escaped(_told(said.attempt, ATTEMPTED))
         answer = _answer(said, tools)
         if answer is not None:
             channel.send(answer.as_json(), until=until)
@@ -172,8 +175,16 @@ class Sandbox:
         if said.raised is not None:
             raise Misbehaved(f"Its program raised {said.raised}.")
         if said.finished is None:
-            raise Misbehaved(said.misbehaved or "It sent something out of turn.")
+            raise Misbehaved(_told(said.misbehaved or "", OUT_OF_TURN))
         return Finished(succeeded=True, output=checked(said.finished))
+
+
+def _told(words: str, otherwise: str) -> str:
+    """The process's words without what cannot be seen; ours, where none are left.
+
+    An empty reason would pass for none: the sitting would count as brought to its end.
+    """
+    return "".join(char for char in words if char.isprintable()).strip() or otherwise
 
 
 class _Gone(Exception):

@@ -157,9 +157,18 @@ def _waiting(proposal: Proposal) -> Answer:
 
 
 def _answered_before(filing: Filing, *, agent: Agent, run: Run) -> Answer | None:
-    """What this idempotency key led to before. Raises IdempotencyConflict."""
+    """What this idempotency key led to before, with the guidance that went with it.
+
+    Whoever asks again may never have had the answer. Raises IdempotencyConflict.
+    """
     found = proposals.earlier(filing, agent=agent, run=run)
-    return _cleared_before(filing, agent=agent, run=run) if found is None else _waiting(found)
+    if found is not None:
+        return replace(_waiting(found), guidance=watching.guidance_with(found.decisions.all()))
+    before = _cleared_before(filing, agent=agent, run=run)
+    if before is None or before.execution is None:
+        return before
+    decisions = before.execution.decisions.all()
+    return replace(before, guidance=watching.guidance_with(decisions))
 
 
 def _cleared_before(filing: Filing, *, agent: Agent, run: Run) -> Answer | None:

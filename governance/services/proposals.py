@@ -25,6 +25,7 @@ from governance.gate import Answer
 from governance.models import Agent, Execution, Proposal, Run
 from governance.policy import plans
 from governance.policy.plans import Plan
+from governance.policy.redaction import clean_text
 from governance.services import (
     action_types,
     clearing,
@@ -43,6 +44,9 @@ TRAINING_ACTION = "training_start"
 """The system's own action type: puts a training on the calendar."""
 
 SYSTEM_ACTIONS = frozenset({START_ACTION, TRAINING_ACTION})
+
+MAX_TITLE, MAX_REASONING, MAX_REASON = 200, 10_000, 2_000
+"""Longest texts, in characters."""
 
 CATALOGUE = system("catalogue")
 """Who puts those two there, in a workspace that was set up before there were any."""
@@ -84,8 +88,8 @@ class Filing:
         if self.kind not in ProposalKind.values:
             raise InvalidInput(f"There is no proposal kind {self.kind!r}.")
         require_storable(self.asked, what="plan", max_bytes=plans.MAX_BYTES)
-        require_text(self.title, what="title", max_length=200)
-        require_text(self.reasoning, what="reasoning", max_length=10_000)
+        require_text(self.title, what="title", max_length=MAX_TITLE)
+        require_text(self.reasoning, what="reasoning", max_length=MAX_REASONING)
         if self.idempotency_key is not None:
             require_text(
                 self.idempotency_key, what="idempotency key", max_length=200, required=True
@@ -120,8 +124,8 @@ def propose(
     The same idempotency key with the same body returns the proposal it made before, even where a
     workflow it names has a newer version by now; with another body it raises
     IdempotencyConflict. Raises InvalidInput and NotFound (nothing is written), NotAllowed,
-    StaleState (the run is not running), and GateRefused when the gate answers training or denied
-    (the decisions are kept).
+    RunHeld while a supervisor holds the run, StaleState (it is not running), and GateRefused when
+    the gate answers training or denied (the decisions are kept).
     """
     filing = Filing(plan, title, reasoning, kind, idempotency_key)
     filing.check()
@@ -132,7 +136,8 @@ def propose(
         if found is not None:
             return found
         parsed, origins = written_out(filing, agent=agent)
-        require_running(run)
+        watching.require_unpaused(run)
+        require_running(run)  # only now: whoever ends a watched run has its session
         catalogue = clearing.look_up(parsed, agent=agent)
         cleared = clearing.clear(parsed, agent=agent, run=run)
         if cleared.route.within(Route.PROPOSAL):
@@ -222,8 +227,8 @@ def file(
         agent=agent,
         run=run,
         kind=filing.kind,
-        title=filing.title or _title(plan, catalogue),
-        reasoning=filing.reasoning,
+        title=clean_text(filing.title)[:MAX_TITLE] or _title(plan, catalogue),
+        reasoning=clean_text(filing.reasoning)[:MAX_REASONING],
         route=cleared.route,
         plan=plan.text,
         digest=seal(plan, agent=agent, policy_number=cleared.policy.number or 0),
@@ -282,7 +287,7 @@ def cancel(*, proposal: Proposal, reason: str, by: Actor) -> Proposal:
     Its own training is not an agent's to take back: the system filed that.
     Raises StaleState for anything else: what was sent cannot be taken back. NotAllowed.
     """
-    require_text(reason, what="reason", max_length=2_000, required=True)
+    require_text(reason, what="reason", max_length=MAX_REASON, required=True)
     with transaction.atomic():
         if by.kind is ActorKind.AGENT:
             require_agent(proposal.agent, run=None, by=by)
@@ -329,6 +334,7 @@ def close(
     decided_by: int | None = None,
 ) -> None:
     """End a proposal that will not be carried out, and the run that waited for it."""
+    reason = clean_text(reason)[:MAX_REASON]
     fields: dict[str, object] = {"closing_reason": reason}
     if decided_by is not None:
         fields |= {"decided_at": timezone.now(), "decided_by_id": decided_by}

@@ -13,7 +13,10 @@ from governance.domain.states import RunState
 from governance.domain.values import require_text
 from governance.domain.words import Route, RunKind
 from governance.models import Agent, Run, Trigger
+from governance.policy.redaction import clean_text
 from governance.services import memberships, outcomes, watching
+
+MAX_NOTE = 2_000
 
 
 def open_for(*, trigger: Trigger, agent: Agent, by: Actor) -> Run:
@@ -46,7 +49,7 @@ def finish(*, run: Run, outcome: str, by: Actor, note: str = "") -> None:
     """
     if outcome not in {RunState.SUCCEEDED, RunState.FAILED, RunState.ABANDONED}:
         raise InvalidInput(f"A run ends succeeded, failed or abandoned, not {outcome!r}.")
-    require_text(note, what="note", max_length=2_000)
+    require_text(note, what="note", max_length=MAX_NOTE)
     with transaction.atomic():
         if by.kind is ActorKind.AGENT:
             _require_own(run, by=by)
@@ -68,6 +71,7 @@ def abandon(*, run: Run, by: Actor, note: str) -> None:
 
 
 def _end(run: Run, *, to: str, by: Actor, note: str) -> None:
+    note = clean_text(note)[:MAX_NOTE]  # here, so that no copy of it holds a secret
     lifecycle.move(
         run,
         to=to,

@@ -33,6 +33,7 @@ from governance.models import (
 )
 from governance.models.run import RUN_ENDED
 from governance.policy import confidence
+from governance.policy.redaction import clean, clean_text
 from governance.services import (
     agents,
     executions,
@@ -263,7 +264,7 @@ def _steer(
         if row.run.state in RUN_ENDED:
             raise StaleState(f"The run {_standing(row.run)}; it can only be rated.")
         _intervene(row, kind, reason, user_id=user_id, by=by)
-        lifecycle.move(row, to=to, by=by, data={"reason": reason} if reason else None)
+        lifecycle.move(row, to=to, by=by, data={"reason": clean_text(reason)} if reason else None)
 
 
 def _lock(session: SupervisionSession, seen: int) -> SupervisionSession:
@@ -306,7 +307,7 @@ def _intervene(
         by=by,
         workspace_id=row.workspace_id,
         subject_id=row.pk,
-        data=data,
+        data=clean(data),
     )
     return found
 

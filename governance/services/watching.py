@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from governance import lifecycle
@@ -193,6 +194,12 @@ def asked(
     return _hand_over_guidance(session)
 
 
+def guidance_with(decisions: QuerySet[Decision]) -> str:
+    """The guidance that was handed over with the answer that these decisions were."""
+    rows = Intervention.objects.filter(followed_by__in=decisions, delivered_at__isnull=False)
+    return _as_text(rows.order_by("created_at", "id"))
+
+
 def end_with(run: Run, *, by: Actor) -> None:
     """The run has ended: tell those who watch; what failed has nothing left to complete."""
     session = standing(run)
@@ -206,7 +213,10 @@ def end_with(run: Run, *, by: Actor) -> None:
 
 
 def tell_end(session: SupervisionSession, run: Run) -> None:
-    """Append that the run has ended. Needs a transaction."""
+    """Append that the run has ended, and what guidance never arrived. Needs a transaction."""
+    lost = list(_undelivered(session))
+    if lost:
+        append(session, kind="guidance_lost", data={"interventions": [str(row.pk) for row in lost]})
     append(session, kind="run_ended", data={"state": str(run.state), "note": run.outcome[:SHOWN]})
 
 
@@ -255,15 +265,21 @@ def _tell_held(session: SupervisionSession, data: dict[str, Json]) -> None:
 
 def _hand_over_guidance(session: SupervisionSession) -> str:
     with transaction.atomic():
-        waiting = list(
-            Intervention.objects.filter(
-                session=session, kind=InterventionKind.CORRECT, delivered_at__isnull=True
-            ).order_by("created_at", "id")
-        )
+        waiting = list(_undelivered(session))
         for row in waiting:
             row.delivered_at = timezone.now()
             row.save(update_fields=["delivered_at"])
         if waiting:
             numbers: list[Json] = [str(row.pk) for row in waiting]
             append(session, kind="guidance_delivered", data={"interventions": numbers})
-    return "\n".join(row.guidance for row in waiting)
+    return _as_text(waiting)
+
+
+def _undelivered(session: SupervisionSession) -> QuerySet[Intervention]:
+    return Intervention.objects.filter(
+        session=session, kind=InterventionKind.CORRECT, delivered_at__isnull=True
+    ).order_by("created_at", "id")
+
+
+def _as_text(rows: Iterable[Intervention]) -> str:
+    return "\n".join(row.guidance for row in rows)

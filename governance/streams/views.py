@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -24,7 +26,10 @@ KEEP_ALIVE_SECONDS = 15.0
 """How often a silent stream says that it lives, so that nothing between us takes it for dead."""
 
 LONGEST_SECONDS = 600.0
-"""How long a stream lasts at most. Its client resumes, and is asked again whether it may watch."""
+"""How long a stream lasts at most. Its client resumes."""
+
+RECHECK_SECONDS = 10.0
+"""How long a stream goes on at most for somebody who was signed out, or may not watch any more."""
 
 LARGEST = 2**31 - 1
 OPENING, KEEP_ALIVE = b"retry: 2000\n\n", b": still here\n\n"
@@ -45,7 +50,7 @@ async def events(request: HttpRequest, session_id: uuid.UUID) -> HttpResponseBas
     if not await sync_to_async(_may_watch)(request, session_id):
         raise Http404
     return StreamingHttpResponse(
-        _Stream(session_id, after=after),
+        _Stream(session_id, after=after, may_watch=partial(_may_still_watch, request, session_id)),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-cache, no-store", "X-Accel-Buffering": "no"},
     )
@@ -76,11 +81,20 @@ def _may_watch(request: HttpRequest, session_id: uuid.UUID) -> bool:
         connection.close()
 
 
+def _may_still_watch(request: HttpRequest, session_id: uuid.UUID) -> bool:
+    """`_may_watch`, of what the database says now: the request has its user from its beginning."""
+    probe = HttpRequest()
+    probe.session = type(request.session)(request.session.session_key)
+    probe.user = get_user(probe)
+    return _may_watch(probe, session_id)
+
+
 class _Stream:
     """The content of a response: what was missed, then what comes."""
 
-    def __init__(self, session_id: uuid.UUID, *, after: int) -> None:
+    def __init__(self, session_id: uuid.UUID, *, after: int, may_watch: Callable[[], bool]) -> None:
         self._session_id, self._sent = session_id, after
+        self._may_watch = sync_to_async(may_watch, thread_sensitive=False)
         self._subscription: Subscription | None = None
 
     def close(self) -> None:
@@ -105,17 +119,30 @@ class _Stream:
             if len(missed) < PAGE:
                 break
         HUB.begin(self._subscription, after=self._sent)
-        ends = time.monotonic() + LONGEST_SECONDS
-        while (left := ends - time.monotonic()) > 0:
-            batch = await _next(self._subscription, seconds=min(left, KEEP_ALIVE_SECONDS))
+        now = time.monotonic()
+        ends, checks, speaks = (
+            now + LONGEST_SECONDS,
+            now + RECHECK_SECONDS,
+            now + KEEP_ALIVE_SECONDS,
+        )
+        while now < ends:
+            batch = await _next(self._subscription, seconds=min(ends, checks, speaks) - now)
+            now = time.monotonic()
+            if now >= checks:
+                if not await self._may_watch():
+                    return
+                checks = now + RECHECK_SECONDS
             if batch is None:
-                yield KEEP_ALIVE
+                if now >= speaks:
+                    yield KEEP_ALIVE
+                    speaks = now + KEEP_ALIVE_SECONDS
                 continue
             fresh = tuple(event for event in batch if event.sequence > self._sent)
             if not batch or (fresh and fresh[0].sequence != self._sent + 1):
                 return  # its client resumes where it was
             if fresh:
                 yield self._sending(fresh)
+                speaks = now + KEEP_ALIVE_SECONDS
 
     def _sending(self, batch: Batch) -> bytes:
         self._sent = batch[-1].sequence

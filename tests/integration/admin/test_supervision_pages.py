@@ -165,6 +165,18 @@ def test_what_happens_is_told_in_plain_words(house, session):
     assert "Not handed to the agent yet. It has asked for nothing since." in text
 
 
+def test_guidance_that_never_arrived_is_told_when_the_run_is_over(house, session):
+    ask(session)
+    InterventionFactory(session=session, guidance="Only May.")
+    finished(session.run)
+    answer = signed_in(house.viewer).get(console(session))
+    assert (
+        "The last guidance was never handed over: the agent asked for nothing after it."
+        in events(answer)
+    )
+    assert "It was never handed over: the run is over." in said(answer)
+
+
 def test_guidance_is_handed_over_and_what_the_agent_did_next_is_kept(house, session):
     InterventionFactory(session=session, guidance="Only May.")
     assert ask(session).guidance == "Only May."

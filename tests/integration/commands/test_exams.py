@@ -97,7 +97,7 @@ def test_what_is_refused_writes_nothing(refused, command, school, who):
     case(school, "idle", IDLE)
     refused("There is no agent 'other' here", "exam", "other", *who)
     refused("no active user 'nobody'", "exam", "pupil", "--by", "nobody")
-    refused("may not own agents", "exam", "pupil", "--by", school.viewer.username)
+    refused("may not govern agents", "exam", "pupil", "--by", school.viewer.username)
     refused("sat 1 to 20 times", "exam", "pupil", "--repeats", "0", *who)
     assert command("exam", "pupil", "--repeats", "1", *who).code == 1
     refused("the next may begin at", "exam", "pupil", *who)
@@ -160,7 +160,12 @@ def test_a_file_that_is_refused(refused, school, file, who):
         *who,
     )
     refused(
-        "may not own agents", "exam_case", "--define", file([ENTRY]), "--by", school.viewer.username
+        "may not govern agents",
+        "exam_case",
+        "--define",
+        file([ENTRY]),
+        "--by",
+        school.viewer.username,
     )
     assert ExamCase.objects.count() == 0
 

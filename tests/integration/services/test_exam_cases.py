@@ -100,9 +100,9 @@ def test_what_is_refused(library, values, says):
 def test_who_may_define_and_retire(library):
     case = define(library)
     for by in (library.by_viewer, library.by_supervisor, library.by_reviewer):
-        with refused(NotAllowed, "may not own agents"):
+        with refused(NotAllowed, "may not govern agents"):
             define(library, by=by)
-        with refused(NotAllowed, "may not own agents"):
+        with refused(NotAllowed, "may not govern agents"):
             exam_cases.retire(case=case, reason="old", by=by)
 
 
@@ -236,7 +236,7 @@ def test_what_did_not_succeed_is_no_example(library, worked):
 
 def test_who_may_cut(library, worked):
     episode = worked.episode
-    with refused(NotAllowed, "may not own agents"):
+    with refused(NotAllowed, "may not govern agents"):
         exam_cases.cut_from_episode(episode=episode, by=library.by_supervisor)
 
 

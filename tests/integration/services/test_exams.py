@@ -159,7 +159,7 @@ def test_too_many_cases(school, agent, monkeypatch):
 
 def test_who_may_start_one(school, agent):
     for by in (school.by_viewer, school.by_reviewer, school.by_supervisor, agent.actor):
-        with refused(NotAllowed, "may not own agents"):
+        with refused(NotAllowed, "may not govern agents"):
             exams.start(agent=agent, by=by)
 
 
@@ -472,7 +472,7 @@ def test_somebody_aborts_it_and_it_goes_no_further(school, agent):
 def test_who_may_abort_one(school, agent):
     exam = exams.start(agent=agent, by=school.by_governor)
     for by in (school.by_viewer, school.by_reviewer, school.by_supervisor, agent.actor):
-        with refused(NotAllowed, "may not own agents"):
+        with refused(NotAllowed, "may not govern agents"):
             exams.abort(exam=exam, reason="no", by=by)
     with refused(InvalidInput, "reason is empty"):
         exams.abort(exam=exam, reason=" ", by=school.by_governor)

@@ -16,6 +16,7 @@ from governance.domain.errors import (
     StaleState,
 )
 from governance.models import Agent, Decision, Execution, Proposal, Run
+from governance.policy import plans
 from governance.services import proposals, triggers
 from tests.factories import (
     BY_SYSTEM,
@@ -370,3 +371,21 @@ def test_a_run_that_waited_for_it_is_abandoned(house, end):
 def test_a_run_that_is_under_way_is_left_alone(run):
     cancelled(propose(run))
     assert Run.objects.get(pk=run.pk).state == "running"
+
+
+def test_what_looks_like_a_secret_in_its_words_is_masked(house):
+    house.action_type("pay", complexity=1)
+    agent = house.agent("intern")
+    filing = {
+        "title": "Pay with sk-live-abcdefghijklmnop1234",
+        "reasoning": "password=hunter2hunter2",
+    }
+    proposal = proposals.propose(
+        agent=agent, plan=plans.single("pay", {}), by=agent.actor, idempotency_key="k1", **filing
+    )
+    kept = Proposal.objects.get(pk=proposal.pk)
+    assert (kept.title, kept.reasoning) == ("Pay with [redacted]", "password=[redacted]")
+    again = proposals.propose(
+        agent=agent, plan=plans.single("pay", {}), by=agent.actor, idempotency_key="k1", **filing
+    )
+    assert again == proposal

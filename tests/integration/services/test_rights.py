@@ -247,7 +247,7 @@ def test_a_right_ends_with_the_membership_role(house):
     agents.register(workspace=house.workspace, name="a", owner=house.viewer, by=house.by_governor)
     MembershipFactory(workspace=house.workspace, role="governor")
     memberships.add(workspace=house.workspace, user=house.governor, role="viewer", by=BY_SYSTEM)
-    with refused(NotAllowed, "may not own agents"):
+    with refused(NotAllowed, "may not govern agents"):
         agents.register(
             workspace=house.workspace, name="b", owner=house.viewer, by=house.by_governor
         )

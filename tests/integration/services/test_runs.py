@@ -42,6 +42,24 @@ def test_finish(house, outcome):
     }
 
 
+def test_what_looks_like_a_secret_in_a_note_is_masked_everywhere(house):
+    run = house.run()
+    note = "password=hunter2hunter2 sk-live-abcdefghijklmnopqrstuvwxyz123456"
+    with recorded() as entries:
+        runs.finish(run=run, outcome="failed", note=note, by=run.agent.actor)
+    masked = "password=[redacted] [redacted]"
+    run = Run.objects.get(pk=run.pk)
+    assert (run.outcome, run.episode.note) == (masked, masked)
+    assert entries[0].data["data"]["note"] != note
+    assert "hunter2" not in str([entry.data for entry in entries])
+
+
+def test_a_note_of_many_secrets_does_not_outgrow_its_bounds(house):
+    run = house.run()
+    runs.finish(run=run, outcome="failed", note="pwd=a " * 333, by=run.agent.actor)
+    assert len(Run.objects.get(pk=run.pk).outcome) <= 2_000
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [

@@ -360,6 +360,26 @@ def test_guidance_reaches_the_agent_with_its_next_answer_once(house, session):
     ]
 
 
+@pytest.mark.parametrize("complexity", [1, 4])
+def test_guidance_comes_again_with_the_same_idempotency_key(house, session, complexity):
+    house.action_type("stamp_it", complexity=complexity)  # carried out, and proposed
+    supervision.correct(session=session, seen=1, guidance="Slower.", by=house.by_governor)
+    run = Run.objects.select_related("agent").get(pk=session.run_id)
+
+    def retried(key):
+        return actions.request(
+            run=run, action_type="stamp_it", params={}, by=run.agent.actor, idempotency_key=key
+        ).guidance
+
+    assert [retried(key) for key in ("k1", "k1", "k2", "k1")] == [
+        "Slower.",
+        "Slower.",
+        "",
+        "Slower.",
+    ]
+    assert session.events.filter(kind="guidance_delivered").count() == 1
+
+
 def test_guidance_comes_with_a_refusal_as_well(house, session):
     supervision.correct(session=session, seen=1, guidance="Stop asking.", by=house.by_governor)
     answer = ask(session, action_type="nonsense")
@@ -632,3 +652,19 @@ def test_being_watched_lifts_nothing_but_supervision(house, session):
     house.publish(rule(scope="stamp", route="denied", reason="not today"))
     assert ask(session).route == "denied"
     assert ask(session, action_type="burn").route == "proposal"
+
+
+def test_what_looks_like_a_secret_in_a_reason_is_masked_in_the_ledger(house, session):
+    reason = "it used sk-live-abcdefghijklmnop1234"
+    with recorded() as entries:
+        supervision.terminate(session=session, seen=1, reason=reason, by=house.by_supervisor)
+    assert "sk-live" not in str([entry.data for entry in entries])
+    assert Run.objects.get(pk=session.run_id).outcome.endswith(": it used [redacted]")
+
+
+def test_guidance_reaches_the_agent_as_it_was_written(house, session):
+    guidance = "use token=abcdef"
+    with recorded() as entries:
+        supervision.correct(session=session, seen=1, guidance=guidance, by=house.by_governor)
+    assert "abcdef" not in str([entry.data for entry in entries])
+    assert ask(session).guidance == guidance

@@ -7,8 +7,8 @@ from django.db import transaction
 
 from governance.domain.errors import RunHeld, StaleState
 from governance.execution.registry import ActionFailed, ActionWaits
-from governance.models import Execution, ExecutionStep, Run
-from governance.services import actions, forms, watching
+from governance.models import Execution, ExecutionStep, Proposal, Run
+from governance.services import actions, forms, proposals, supervision, watching
 from tests.factories import (
     CanvasFactory,
     QueuedRunFactory,
@@ -154,6 +154,56 @@ def raised(call) -> type[Exception] | None:
     except (StaleState, ActionWaits, ActionFailed) as error:
         return type(error)
     return None
+
+
+PLAN = [{"id": "step1", "action_type": "stamp", "params": {}}]
+
+
+def test_nothing_is_proposed_in_a_run_that_is_held(session):
+    held(session)
+    run = Run.objects.select_related("agent").get(pk=session.run_id)
+
+    def propose():
+        return proposals.propose(agent=run.agent, run=run, plan=PLAN, by=run.agent.actor)
+
+    assert raised(propose) is RunHeld
+    assert not Proposal.objects.filter(run=run).exists()
+    let_go(session)
+    assert propose().state == "proposed"
+
+
+def test_what_was_proposed_before_the_hold_is_still_found_under_its_key(session):
+    run = Run.objects.select_related("agent").get(pk=session.run_id)
+    body = {"agent": run.agent, "run": run, "plan": PLAN, "idempotency_key": "k1"}
+    first = proposals.propose(**body, by=run.agent.actor)
+    held(session)
+    assert proposals.propose(**body, by=run.agent.actor) == first
+
+
+# --- Guidance that nobody took -------------------------------------------------------------------
+
+
+def test_guidance_after_the_last_action_is_told_to_those_who_watch(house, session):
+    supervision.correct(session=session, seen=1, guidance="Slower.", by=house.by_governor)
+    ask(session)
+    late = supervision.correct(session=session, seen=1, guidance="Stop.", by=house.by_governor)
+    finished(session.run)
+    assert [kind for _, kind in events(session)][-2:] == ["guidance_lost", "run_ended"]
+    assert session.events.get(kind="guidance_lost").data == {"interventions": [str(late.pk)]}
+
+
+@pytest.mark.parametrize("end", [terminated, lambda s: finished(s.run, outcome="failed")])
+def test_however_the_run_ends(house, session, end):
+    supervision.correct(session=session, seen=1, guidance="Stop.", by=house.by_governor)
+    end(session)
+    assert session.events.filter(kind="guidance_lost").count() == 1
+
+
+def test_nothing_is_said_of_guidance_that_arrived(house, session):
+    supervision.correct(session=session, seen=1, guidance="Slower.", by=house.by_governor)
+    ask(session)
+    finished(session.run)
+    assert not session.events.filter(kind="guidance_lost").exists()
 
 
 FORM = {

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 from django.test import AsyncClient, Client
 
+from governance.models import Membership
 from governance.services import supervision
+from governance.streams import views
 from governance.streams.hub import HUB
 from tests.factories import MembershipFactory, SupervisionSessionFactory, UserFactory
 
@@ -82,6 +85,70 @@ def test_who_is_no_member_any_more_may_not_watch(house, session):
     house.viewer.is_active = False
     house.viewer.save()
     assert ask(house.viewer, address(session))[0].status_code == 404
+
+
+def signed_out(client, user):
+    client.logout()
+
+
+def removed(client, user):
+    Membership.objects.filter(user=user).delete()
+
+
+def switched_off(client, user):
+    type(user).objects.filter(pk=user.pk).update(is_active=False)
+
+
+def with_another_password(client, user):
+    user.set_password("another one, and long")
+    user.save()
+
+
+@pytest.mark.parametrize("away", [signed_out, removed, switched_off, with_another_password])
+def test_a_stream_ends_soon_after_its_reader_may_watch_no_more(house, session, monkeypatch, away):
+    monkeypatch.setattr(views, "RECHECK_SECONDS", 0.3)
+    told = watched_on(house.viewer, session, meanwhile=away, act=house.by_supervisor)
+    assert "after it" not in told
+
+
+def test_a_stream_goes_on_for_who_may_watch(house, session, monkeypatch):
+    monkeypatch.setattr(views, "RECHECK_SECONDS", 0.3)
+    nothing = lambda client, user: None  # noqa: E731  as those above
+    told = watched_on(house.viewer, session, meanwhile=nothing, act=house.by_supervisor)
+    assert "after it" in told
+
+
+def watched_on(user, session, *, meanwhile, act) -> str:
+    """What a stream tells of a guidance that is given some time after something happened."""
+
+    async def scene():
+        client = AsyncClient()
+        await client.aforce_login(user)
+        response = await client.get(address(session))
+        stream = aiter(response.streaming_content)
+        [await anext(stream), await anext(stream)]
+        await sync_to_async(meanwhile)(client, user)
+        rest = asyncio.create_task(to_the_end(stream))
+        await asyncio.sleep(1)
+        guidance = {"session": session, "seen": session.version, "guidance": "after it"}
+        await sync_to_async(supervision.correct)(**guidance, by=act)
+        told = await rest
+        await sync_to_async(response.close)()
+        await sync_to_async(connections.close_all)()
+        return told.decode()
+
+    return asyncio.run(scene())
+
+
+async def to_the_end(stream) -> bytes:
+    """What comes until the stream ends, or for three seconds."""
+    chunks, ends = [], time.monotonic() + 3
+    while (left := ends - time.monotonic()) > 0:
+        try:
+            chunks.append(await asyncio.wait_for(anext(stream), left))
+        except (StopAsyncIteration, TimeoutError):
+            break
+    return b"".join(chunks)
 
 
 def test_nothing_between_us_keeps_it_back(house, session):

@@ -122,6 +122,14 @@ WORDS = (
         "",
         "",
     ),
+    (
+        "guidance_lost",
+        {"interventions": [KEY]},
+        "bad",
+        "The last guidance was never handed over: the agent asked for nothing after it.",
+        "",
+        "",
+    ),
     ("execution", {"state": "done"}, "good", "All of that is done.", "", ""),
     ("execution", {"state": "failed"}, "bad", "That did not work.", "", ""),
     (

@@ -160,6 +160,8 @@ def test_what_harmless_programs_do_is_let_through(sit):
         ("asking_on", Stopped, "It did not finish within 50 turns."),
         ("garbage", Misbehaved, "What was given as the message is not valid JSON"),
         ("forging", Misbehaved, "It sent something that is no message of a program."),
+        ("silence", Misbehaved, "It sent something out of turn."),
+        ("a_silent_attempt", Escaped, "It tried what an exam does not allow."),
         ("flooding", Misbehaved, "It sent more than 600,000 bytes at once."),
         ("being_deaf", Stopped, "It did not finish within 50 turns."),
     ],
