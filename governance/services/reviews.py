@@ -120,7 +120,7 @@ def reject(*, proposal: Proposal, digest: str, reason: str, by: Actor) -> Propos
         row, user_id = _lock(proposal, digest=digest, by=by, any_agent=True)
         _write(row, verdict=ReviewVerdict.REJECT, user_id=user_id, by=by, comment=reason)
         proposals.close(row, to=ProposalState.REJECTED, reason=reason, by=by, decided_by=user_id)
-        outcomes.proposal_decided(row, by=by)
+        outcomes.proposal_rejected(row, by=by)
     return row
 
 
@@ -305,7 +305,6 @@ def _approve(
         cleared_route=Route.PROPOSAL,
         by=by,
     )
-    outcomes.proposal_decided(row, by=by)
 
 
 def _require_light(catalogue: Catalogue, *, required: int) -> None:
