@@ -140,16 +140,20 @@ def demote(
         if to.rank >= Maturity(row.maturity).rank:
             raise StaleState(f"{row.name} is {row.maturity}, which is not above {to.value}.")
         change = change_to(to, agent=row, reason=reason, note=note, by=by)
-        active = Grant.objects.filter(agent=row, state=GrantState.ACTIVE)
-        for grant in active:
-            lifecycle.move(
-                grant,
-                to=GrantState.REVOKED,
-                by=by,
-                fields={"revoked_at": timezone.now()},
-                data={"reason": f"The agent was demoted to {to.value}."},
-            )
+        revoke_grants(row, reason=f"The agent was demoted to {to.value}.", by=by)
     return change
+
+
+def revoke_grants(agent: Agent, *, reason: str, by: Actor) -> None:
+    """End every grant of an agent. Needs a transaction, and `agent` locked, as giving one does."""
+    for grant in Grant.objects.filter(agent=agent, state=GrantState.ACTIVE):
+        lifecycle.move(
+            grant,
+            to=GrantState.REVOKED,
+            by=by,
+            fields={"revoked_at": timezone.now()},
+            data={"reason": reason},
+        )
 
 
 def change_to(

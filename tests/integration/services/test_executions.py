@@ -197,7 +197,7 @@ def test_the_gate_is_asked_again_and_a_stricter_answer_ends_it(house, ready, cha
         "execution_step.failed",
         "execution.failed",
         "proposal.failed",
-        "episode.corrected",
+        "episode.closed",
     ]
     assert Episode.objects.get(source="proposal").outcome == "abandoned"
     assert not Evidence.objects.filter(kind="failure").exists()  # nothing of it was tried
@@ -239,8 +239,8 @@ def test_report_failed(ready):
         "execution_step.failed",
         "execution.failed",
         "proposal.failed",
+        "episode.closed",
         "evidence.noted",
-        "episode.corrected",
     ]
 
 
