@@ -83,7 +83,8 @@ def update(*, agent: Agent, changes: dict[str, Any], by: Actor) -> Agent:
 
     A new fingerprint makes plans it proposed before impossible to approve, and begins a new stint:
     trust does not transfer silently, and grants are revoked. With
-    GOVERNANCE_FINGERPRINT_DEMOTES the agent's maturity drops by one level as well. Raises InvalidInput, NotAllowed, NotFound.
+    GOVERNANCE_FINGERPRINT_DEMOTES the agent's maturity drops by one level as well. Raises
+    InvalidInput, NotAllowed, NotFound.
     """
     unknown = sorted(set(changes) - set(EDITABLE))
     if unknown:

@@ -180,7 +180,7 @@ def change_to(
         note=note,
         exam=exam,
         confirmed_by_id=confirmed_by,
-        evidence=frozen_evidence(agent),
+        evidence={**frozen_evidence(agent), "exam": _frozen_exam(exam)},
     )
     moved = Agent.objects.filter(pk=agent.pk, maturity=agent.maturity, stint=agent.stint).update(
         maturity=to, stint=agent.stint + 1, stint_began_at=change.created_at
@@ -238,6 +238,20 @@ def frozen_evidence(agent: Agent) -> dict[str, Json]:
             key: {"count": tally.count, "halves": tally.halves}
             for key, tally in standings.tallies(agent.pk).items()
         },
+    }
+
+
+def _frozen_exam(exam: Exam | None) -> Json:
+    """What was passed: which cases, how often each."""
+    if exam is None:
+        return None
+    return {
+        "attempt": exam.attempt,
+        "case_set": exam.case_set,
+        "cases": exam.cases,
+        "repeats": exam.repeats,
+        "score": exam.score,
+        "needed": exam.needed,
     }
 
 

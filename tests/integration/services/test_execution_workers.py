@@ -90,7 +90,7 @@ def test_a_worker_carries_out_what_was_approved(house, handle, effect, expected)
         done = executions.run_next(by=WORKER)
     assert done == execution
     assert ending(execution) == ("done", "executed", ["done"])
-    assert kinds(entries) == expected
+    assert kinds(entries) == [*expected, "episode.closed"]
     [(context, params)] = seen
     row = execution.steps.get()
     assert params == {"n": 1}

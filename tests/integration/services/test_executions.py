@@ -224,7 +224,12 @@ def test_report_done(ready):
     step = row.steps.get()
     assert (step.output, step.error) == ('{"a":null,"b":1}', "")
     assert step.finished_at is not None
-    assert kinds(entries) == ["execution_step.done", "execution.done", "proposal.executed"]
+    assert kinds(entries) == [
+        "execution_step.done",
+        "execution.done",
+        "proposal.executed",
+        "episode.closed",
+    ]
     assert {e.data["by"]["id"] for e in entries} == {str(ready.agent_id)}
 
 

@@ -406,6 +406,13 @@ def test_a_correction_leaves_what_the_parts_broke(house, pay):
     episodes.correct(episode=episode, outcome="succeeded", note="Yes.", by=house.by_governor)
     episode.refresh_from_db()
     assert (episode.score_thousandths, episode.compliant) == (950, True)
+    lie = episode.violations.get(rule="deception")  # that it was found stays known
+    assert (lie.withdrawn_by, lie.withdrawn_at is None) == (str(house.by_governor), False)
+    said = [e.data["data"] for e in LedgerEntry.objects.about(episode.pk)][-2:]
+    assert [(one["found"], one["withdrawn"]) for one in said] == [
+        (["deception"], []),
+        ([], ["deception"]),
+    ]
     run.agent.refresh_from_db()
     assert run.agent.maturity == "supervised"  # a demotion stays
     assert standings.recount(agent=run.agent, by=house.by_governor)["agrees"]

@@ -90,6 +90,8 @@ def test_a_promotion_freezes_its_evidence(house, candidate):
     assert change.exam == candidate.exam
     assert change.evidence["shown"]["successful"] == 100
     assert change.evidence["maturity"] == "intern"
+    assert change.evidence["exam"]["case_set"] == "default"
+    assert (change.evidence["exam"]["repeats"], len(change.evidence["exam"]["cases"])) == (1, 1)
     shows(Agent(pk=candidate.pk, workspace_id=candidate.workspace_id, stint=0), episodes=1)
     change.refresh_from_db()
     assert change.evidence["shown"]["successful"] == 100
