@@ -661,7 +661,7 @@ def test_cases_and_answers_come_in_the_order_they_are_sat(school, agent):
 
 
 def test_an_abort_after_a_case_was_shown_starts_the_cool_down(school, agent):
-    exam = ExamFactory(agent=agent)
+    exam = exams.start(agent=agent, by=school.by_governor)
 
     def stop(sittings, _):
         exams.abort(exam=exam, reason="It looks bad.", by=school.by_governor)
@@ -674,7 +674,7 @@ def test_an_abort_after_a_case_was_shown_starts_the_cool_down(school, agent):
 
 
 def test_an_abort_before_anything_was_shown_is_free(school, agent):
-    exam = ExamFactory(agent=agent)
+    exam = exams.start(agent=agent, by=school.by_governor)
     exams.abort(exam=exam, reason="The wrong set.", by=school.by_governor)
     assert again(exam).shown_at is None
     assert exams.start(agent=agent, by=school.by_governor).attempt == 2
@@ -691,6 +691,6 @@ def test_who_goes_away_with_the_case_has_seen_it(school, agent, monkeypatch, cau
         yield sittings.Room(agent, {}, lambda seconds: Away())
 
     monkeypatch.setattr(sittings, "room", room)
-    ended = sat(ExamFactory(agent=agent))
+    ended = sat(exams.start(agent=agent, by=school.by_governor))
     assert (ended.state, ended.shown_at is not None) == ("aborted", spent)
     assert (exams.cooled_down_at(agent, ended.target) is not None) is spent
