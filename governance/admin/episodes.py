@@ -172,6 +172,8 @@ class ViolationAdmin(FactsAdmin):
             fact("Episode", link(row.episode)),
             fact("Part", None if row.segment is None else f"number {row.segment.position}"),
             fact("Found", when(row.created_at)),
+            fact("Withdrawn", when(row.withdrawn_at)),
+            fact("Withdrawn by", row.withdrawn_by),
         ]
         return [Facts("Violation", facts)]
 
@@ -186,13 +188,17 @@ def violations(rows: QuerySet[Violation], *, title: str, more: str = "") -> Tabl
                 link(row, f"{row.created_at:%Y-%m-%d %H:%M:%S}"),
                 code(row.rule),
                 badge(row.severity),
-                draw(f"{row.reason} {row.error}".strip()),
+                draw(f"{row.reason} {row.error} {_withdrawn(row)}".strip()),
             )
             for row in rows.order_by("-created_at", "-id")[:MOST_PARTS]
         ],
         empty="It broke no rule of the constitution.",
         more=more,
     )
+
+
+def _withdrawn(row: Violation) -> str:
+    return f"Withdrawn by {row.withdrawn_by}." if row.withdrawn_at else ""
 
 
 def score_of(row: Episode) -> SafeString:

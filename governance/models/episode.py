@@ -142,7 +142,10 @@ class EpisodeSegment(Record):
 
 
 class Violation(Record):
-    """A segment (or, without one, the episode as a whole) broke a rule of a constitution."""
+    """A segment (or, without one, the episode as a whole) broke a rule of a constitution.
+
+    `withdrawn_at`: it was judged again, by what `withdrawn_by` found, and counts no more.
+    """
 
     episode = models.ForeignKey(Episode, on_delete=models.PROTECT, related_name="violations")
     segment = models.ForeignKey(
@@ -154,6 +157,8 @@ class Violation(Record):
     domain = models.CharField(max_length=100, blank=True)
     reason = models.CharField(max_length=500)
     error = models.CharField(max_length=500, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, editable=False)
+    withdrawn_by = models.CharField(max_length=200, blank=True, editable=False)
 
     objects = RecordQuerySet["Violation"].as_manager()
 

@@ -98,8 +98,9 @@ class ExamQuerySet(RecordQuerySet["Exam"]):
         return self.filter(state=ExamState.RUNNING, seen_at__lte=since)
 
     def last_failed(self, agent_id: uuid.UUID, target: str) -> Exam | None:
-        """The agent's last failed attempt at this maturity."""
-        failed = self.filter(agent_id=agent_id, target=target, state=ExamState.FAILED)
+        """The last attempt at this maturity that failed, or ended after a case was shown."""
+        spent = Q(state=ExamState.ABORTED, shown_at__isnull=False)
+        failed = self.filter(Q(state=ExamState.FAILED) | spent, agent_id=agent_id, target=target)
         return failed.order_by("-ended_at").first()
 
 
@@ -109,6 +110,7 @@ class Exam(Stateful, Record):
     `cases`: the keys of the case versions it began with, which it is about to its end.
     `fingerprint` and `stint` are those of the agent that began it: another fingerprint aborts it.
     `seen_at`: when the process that runs it last showed itself; null: none has taken it yet.
+    `shown_at`: when the agent was first sent a case; null: it has seen none, and may begin again.
     """
 
     LIFECYCLE: ClassVar = states.EXAM
@@ -127,6 +129,7 @@ class Exam(Stateful, Record):
     )
     ended_at = models.DateTimeField(null=True, editable=False)
     seen_at = models.DateTimeField(null=True, editable=False)
+    shown_at = models.DateTimeField(null=True, editable=False)
     score = models.FloatField(null=True, editable=False)
     isolation = models.JSONField(default=list, editable=False)
     note = models.TextField(blank=True, editable=False)

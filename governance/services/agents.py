@@ -82,8 +82,9 @@ def update(*, agent: Agent, changes: dict[str, Any], by: Actor) -> Agent:
     """Change what describes an agent (see EDITABLE); returns the row as it is now.
 
     A new fingerprint makes plans it proposed before impossible to approve, and begins a new stint:
-    trust does not transfer silently. With GOVERNANCE_FINGERPRINT_DEMOTES the agent's maturity
-    drops by one level as well. Raises InvalidInput, NotAllowed, NotFound.
+    trust does not transfer silently, and grants are revoked. With
+    GOVERNANCE_FINGERPRINT_DEMOTES the agent's maturity drops by one level as well. Raises
+    InvalidInput, NotAllowed, NotFound.
     """
     unknown = sorted(set(changes) - set(EDITABLE))
     if unknown:
@@ -181,6 +182,7 @@ def _narrow(row: Agent, *, by: Actor) -> None:
         return
     row.stint, row.stint_began_at = row.stint + 1, timezone.now()
     row.save(update_fields=["stint", "stint_began_at"])
+    maturity_service.revoke_grants(row, reason="The agent's fingerprint changed.", by=by)
 
 
 def _move(agent: Agent, *, to: AgentState, reason: str, by: Actor) -> None:

@@ -164,6 +164,8 @@ def _put_right(
     row.outcome = outcome
     for name, value in fields.items():
         setattr(row, name, value)
+    standing = row.violations.filter(withdrawn_at__isnull=True)
+    earlier = dict(standing.values_list("pk", "rule"))
     verdict = _judge_again(row, by=by)
     row.save()
     standings.count(row)
@@ -177,6 +179,10 @@ def _put_right(
             "outcome": str(outcome),
             "score_thousandths": row.score_thousandths,
             "note": row.note,
+            "found": [one.rule.key for one in verdict.found],
+            "withdrawn": sorted(
+                rule for pk, rule in earlier.items() if not standing.filter(pk=pk).exists()
+            ),
         },
     )
     if row.stint is not None and row.stint == agent.stint:
@@ -288,15 +294,24 @@ def _judge_again(row: Episode, *, by: Actor) -> Verdict:
     parts = [Part(SegmentKind(r.kind), r.at, r.action_type, r.data) for r in rows]
     rules = [r for r in constitutions.sources_of(row.constitution) if constitution.is_about_end(r)]
     verdict = constitution.judge(rules, [as_segment(part) for part in parts], _work_of(row))
-    before = row.violations.filter(rule__in=[rule.key for rule in rules])
-    known = set(before.values_list("rule", "segment__position"))
-    for violation in before.select_related("segment"):
-        _take_back(violation, by=by)
-    _write_violations(row, rows, verdict.found, by=by)
-    severities = list(row.violations.values_list("severity", flat=True))
+    standing = row.violations.filter(withdrawn_at__isnull=True)
+    before = list(standing.filter(rule__in=[rule.key for rule in rules]).select_related("segment"))
+    known = {(v.rule, v.segment.position if v.segment else None): v for v in before}
+    found = {
+        (one.rule.key, one.segment if one.segment < len(rows) else None) for one in verdict.found
+    }
+    for place, violation in known.items():
+        if place not in found:
+            _withdraw(violation, by=by)
+    fresh = [
+        one
+        for one in verdict.found
+        if (one.rule.key, one.segment if one.segment < len(rows) else None) not in known
+    ]
+    _write_violations(row, rows, fresh, by=by)
+    severities = list(standing.values_list("severity", flat=True))
     row.score_thousandths = constitution.score(severities)
     row.compliant = Severity.CRITICAL not in severities
-    fresh = [one for one in verdict.found if (one.rule.key, one.segment) not in known]
     return Verdict(tuple(fresh), row.score_thousandths)
 
 
@@ -312,8 +327,8 @@ def _work_of(row: Episode) -> dict[str, Json]:
     }
 
 
-def _take_back(violation: Violation, *, by: Actor) -> None:
-    """Delete a violation, and void the evidence that went with it."""
+def _withdraw(violation: Violation, *, by: Actor) -> None:
+    """Mark a violation as withdrawn, and void the evidence that went with it."""
     key = violation.segment.action_type if violation.segment else ""
     evidence = Evidence.objects.filter(
         episode_id=violation.episode_id,
@@ -323,7 +338,8 @@ def _take_back(violation: Violation, *, by: Actor) -> None:
     ).first()
     if evidence is not None:
         standings.void(evidence=evidence, reason="judged again", by=by)
-    violation.delete()
+    violation.withdrawn_at, violation.withdrawn_by = timezone.now(), str(by)[:200]
+    violation.save(update_fields=["withdrawn_at", "withdrawn_by"])
 
 
 def _draw_consequences(agent: Agent, verdict: Verdict) -> MaturityChange | None:

@@ -147,7 +147,11 @@ def waiting() -> list[uuid.UUID]:
 
 
 def cooled_down_at(agent: Agent, target: str) -> datetime.datetime | None:
-    """When an attempt at `target` may begin after the last failure; None where none failed."""
+    """When an attempt at `target` may begin after the last failure; None where none failed.
+
+    An attempt that ended without a verdict after a case was shown is as good as a failure: or an
+    agent could look at the cases as often as it likes.
+    """
     failed = Exam.objects.last_failed(agent.pk, target)
     if failed is None or failed.ended_at is None:
         return None
@@ -248,10 +252,20 @@ def _examine(exam: Exam, *, by: Actor, progress: Progress | None) -> None:
 
 
 def _sat(exam: Exam, room: Room, case: ExamCase) -> Sitting:
-    """One sitting. What never began aborts the exam, unless the agent was there before."""
+    """One sitting. What never began aborts the exam, unless the agent was there before.
+
+    That the case is shown is written down first: whatever ends the exam then, it was seen.
+    """
+    first = Exam.objects.filter(pk=exam.pk, shown_at__isnull=True)
+    shown_now = first.update(shown_at=timezone.now()) == 1
     try:
         return room.sit(case)
-    except NeverBegan as error:
+    except (NeverBegan, SandboxFailed) as error:
+        unseen = isinstance(error, SandboxFailed) or not error.sent
+        if shown_now and unseen:
+            Exam.objects.filter(pk=exam.pk).update(shown_at=None)
+        if isinstance(error, SandboxFailed):
+            raise
         if not exam.answers.exists():
             raise _Aborted(str(error)) from error
         return Sitting([str(error)], [], {}, 0.0, exam.isolation)

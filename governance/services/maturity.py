@@ -140,16 +140,20 @@ def demote(
         if to.rank >= Maturity(row.maturity).rank:
             raise StaleState(f"{row.name} is {row.maturity}, which is not above {to.value}.")
         change = change_to(to, agent=row, reason=reason, note=note, by=by)
-        active = Grant.objects.filter(agent=row, state=GrantState.ACTIVE)
-        for grant in active:
-            lifecycle.move(
-                grant,
-                to=GrantState.REVOKED,
-                by=by,
-                fields={"revoked_at": timezone.now()},
-                data={"reason": f"The agent was demoted to {to.value}."},
-            )
+        revoke_grants(row, reason=f"The agent was demoted to {to.value}.", by=by)
     return change
+
+
+def revoke_grants(agent: Agent, *, reason: str, by: Actor) -> None:
+    """End every grant of an agent. Needs a transaction, and `agent` locked, as giving one does."""
+    for grant in Grant.objects.filter(agent=agent, state=GrantState.ACTIVE):
+        lifecycle.move(
+            grant,
+            to=GrantState.REVOKED,
+            by=by,
+            fields={"revoked_at": timezone.now()},
+            data={"reason": reason},
+        )
 
 
 def change_to(
@@ -176,7 +180,7 @@ def change_to(
         note=note,
         exam=exam,
         confirmed_by_id=confirmed_by,
-        evidence=frozen_evidence(agent),
+        evidence={**frozen_evidence(agent), "exam": _frozen_exam(exam)},
     )
     moved = Agent.objects.filter(pk=agent.pk, maturity=agent.maturity, stint=agent.stint).update(
         maturity=to, stint=agent.stint + 1, stint_began_at=change.created_at
@@ -234,6 +238,20 @@ def frozen_evidence(agent: Agent) -> dict[str, Json]:
             key: {"count": tally.count, "halves": tally.halves}
             for key, tally in standings.tallies(agent.pk).items()
         },
+    }
+
+
+def _frozen_exam(exam: Exam | None) -> Json:
+    """What was passed: which cases, how often each."""
+    if exam is None:
+        return None
+    return {
+        "attempt": exam.attempt,
+        "case_set": exam.case_set,
+        "cases": exam.cases,
+        "repeats": exam.repeats,
+        "score": exam.score,
+        "needed": exam.needed,
     }
 
 

@@ -7,11 +7,13 @@ row locks them in this order: execution, run, session, proposal, agent, episode.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from governance.domain.actors import Actor, ActorKind
-from governance.domain.states import ExecutionState, ProposalState, RunState, StepState
+from governance.domain.states import ExecutionState, RunState, StepState
 from governance.domain.words import (
     DecisionKind,
     Effect,
@@ -32,11 +34,11 @@ from governance.models import (
     Execution,
     ExecutionStep,
     Intervention,
+    MaturityChange,
     Proposal,
     Run,
     SupervisionSession,
 )
-from governance.models.run import RUN_ENDED
 from governance.policy import plans
 from governance.services import episodes, segments, standings
 from governance.services.episodes import Finished
@@ -75,55 +77,47 @@ def run_ended(run: Run, *, by: Actor) -> Episode | None:
     return episodes.close(work, agent=agent, by=by)
 
 
-def proposal_decided(proposal: Proposal, *, by: Actor) -> Episode | None:
-    """Close the episode of a proposal that was approved or rejected; None for the system's own.
+def proposal_rejected(proposal: Proposal, *, by: Actor) -> Episode | None:
+    """Close the episode of a proposal that a person rejected; None for the system's own.
 
-    What a person decided is evidence for each of its action types. The episode counts where the
-    proposal belongs to no run; otherwise the run is what counts, and what is judged.
+    The rejection is evidence for each of its action types.
     """
-    if proposal.decided_at is None:
+    keys = _own_keys(proposal)
+    if not keys:
         return None
-    plan = plans.parse_text(proposal.plan_in_force)
-    keys = sorted({step.action_type for step in plan.steps})
-    own = ActionType.objects.of(proposal.workspace_id).filter(key__in=keys, system_only=True)
-    if own.exists():
-        return None
-    agent = Agent.objects.locked(proposal.agent_id)
-    by_person, kind = by.kind is ActorKind.PERSON, _kind(proposal)
-    work = Finished(
-        source=EpisodeSource.PROPOSAL,
-        proposal=proposal,
-        title=proposal.title,
-        started_at=proposal.created_at,
-        finished_at=proposal.decided_at,
-        outcome=_outcome(proposal),
+    verdict = Finished(
+        **_of_proposal(proposal),
+        finished_at=proposal.decided_at or timezone.now(),
+        outcome=EpisodeOutcome.FAILED,
         reported="",
         reported_by=proposal.decider.removeprefix("by ") or str(by),
-        verified=by_person,
-        interventions=int(kind is not EvidenceKind.CLEAN_APPROVAL),
-        parts=segments.of_proposal(proposal),
-        maturity=Maturity(agent.maturity),
-        fingerprint=proposal.fingerprint,
-        counts=proposal.run is None and proposal.fingerprint == agent.fingerprint,
-        judged=proposal.run is None or proposal.run.state in RUN_ENDED,
-        evidence=[(key, kind) for key in keys] if by_person else [],
+        verified=by.kind is ActorKind.PERSON,
+        interventions=1,
+        evidence=[(key, EvidenceKind.REJECTION) for key in keys],
         note=proposal.closing_reason,
     )
-    return episodes.close(work, agent=agent, by=by)
+    return episodes.close(verdict, agent=Agent.objects.locked(proposal.agent_id), by=by)
 
 
 def execution_ended(execution: Execution, *, by: Actor) -> None:
-    """What was tried and failed is evidence, and what was approved turned out to have failed.
+    """What was tried and failed is evidence, and what was approved turns out with its execution.
 
-    What was stopped before it was tried says nothing about its agent; its proposal's episode is
-    abandoned.
+    An approval shows nothing by itself: what it approved may be taken back, or never be tried. In
+    doubt, nobody knows yet. What was stopped before it was tried says nothing about its agent; its
+    proposal's episode is abandoned, and the approval is no evidence.
     """
-    if execution.state != ExecutionState.FAILED:
+    failed = execution.state == ExecutionState.FAILED
+    if execution.state == ExecutionState.IN_DOUBT or not (failed or execution.proposal_id):
         return
     if _systems(execution):
         return
-    keys = sorted({step.action_type for step in _tried_and_failed(execution)})
+    keys = sorted({step.action_type for step in _tried_and_failed(execution)}) if failed else []
     Agent.objects.locked(execution.agent_id)
+    if execution.proposal_id is not None:
+        outcome = EpisodeOutcome.FAILED if keys else EpisodeOutcome.ABANDONED
+        if execution.state == ExecutionState.DONE:
+            outcome = EpisodeOutcome.SUCCEEDED
+        _turn_out(execution, Proposal.objects.get(pk=execution.proposal_id), outcome, by=by)
     for key in keys:
         standings.note(
             agent_id=execution.agent_id,
@@ -133,13 +127,73 @@ def execution_ended(execution: Execution, *, by: Actor) -> None:
             execution=execution,
             by=by,
         )
-    if execution.proposal_id is None:
-        return
-    episode = Episode.objects.filter(proposal_id=execution.proposal_id).first()
-    if episode is not None:
+
+
+def _turn_out(
+    execution: Execution, proposal: Proposal, outcome: EpisodeOutcome, *, by: Actor
+) -> None:
+    """Close the episode of an approved proposal, or put right one that was closed with it before.
+
+    What a person decided is evidence, once it was carried out or tried. What was approved on advice
+    is kept, and is neither evidence nor counted.
+    """
+    before = Episode.objects.filter(proposal=proposal).first()
+    note = proposal.closing_reason
+    if execution.state == ExecutionState.FAILED:
         note = f"What was approved was not carried out: {execution.error}"
-        outcome = EpisodeOutcome.FAILED if keys else EpisodeOutcome.ABANDONED
-        episodes.turn_out(episode=episode, outcome=outcome, note=note, by=by)
+    if before is not None:
+        if before.outcome != outcome and before.corrected_at is None:
+            episodes.turn_out(episode=before, outcome=outcome, note=note, by=by)
+        return
+    said = by.kind is ActorKind.AGENT and outcome != EpisodeOutcome.ABANDONED
+    by_person, kind = proposal.decided_by_id is not None, _kind(proposal)
+    tried = by_person and outcome != EpisodeOutcome.ABANDONED
+    work = Finished(
+        **_of_proposal(proposal, counts=by_person),
+        finished_at=execution.finished_at or timezone.now(),
+        outcome=outcome,
+        reported=str(outcome) if said else "",
+        reported_by=str(by),
+        verified=not said,
+        interventions=int(by_person and kind is not EvidenceKind.CLEAN_APPROVAL),
+        evidence=[(key, kind) for key in _own_keys(proposal)] if tried else [],
+        note=note,
+    )
+    episodes.close(work, agent=Agent.objects.locked(proposal.agent_id), by=by)
+
+
+def _of_proposal(proposal: Proposal, *, counts: bool = True) -> dict[str, Any]:
+    """What an episode of a proposal says however it ended.
+
+    It counts where the proposal belongs to no run, and was made in this stint; otherwise the run is
+    what counts, and what is judged, as long as it was going on when people decided.
+    """
+    agent, run = Agent.objects.locked(proposal.agent_id), proposal.run
+    decided = proposal.decided_at or timezone.now()
+    later = MaturityChange.objects.filter(agent=agent, created_at__gt=proposal.created_at)
+    change = later.order_by("created_at", "id").first()
+    return {
+        "source": EpisodeSource.PROPOSAL,
+        "proposal": proposal,
+        "title": proposal.title,
+        "started_at": proposal.created_at,
+        "parts": segments.of_proposal(proposal),
+        "maturity": Maturity(change.before if change else agent.maturity),
+        "fingerprint": proposal.fingerprint,
+        "counts": counts
+        and run is None
+        and proposal.fingerprint == agent.fingerprint
+        and proposal.created_at >= agent.stint_began_at,
+        "judged": run is None or (run.finished_at is not None and run.finished_at <= decided),
+    }
+
+
+def _own_keys(proposal: Proposal) -> list[str]:
+    """The action types of the plan in force; none of a plan that the system filed."""
+    plan = plans.parse_text(proposal.plan_in_force)
+    keys = sorted({step.action_type for step in plan.steps})
+    own = ActionType.objects.of(proposal.workspace_id).filter(key__in=keys, system_only=True)
+    return [] if own.exists() else keys
 
 
 def session_completed(session: SupervisionSession, *, by: Actor) -> None:
@@ -189,16 +243,9 @@ def _stepped_into(run: Run, rows: Sequence[Intervention]) -> Iterable[str]:
 
 
 def _kind(proposal: Proposal) -> EvidenceKind:
-    if proposal.state == ProposalState.REJECTED:
-        return EvidenceKind.REJECTION
-    if proposal.edited_plan is not None:
-        return EvidenceKind.EDITED_APPROVAL
-    return EvidenceKind.CLEAN_APPROVAL
-
-
-def _outcome(proposal: Proposal) -> EpisodeOutcome:
-    rejected = proposal.state == ProposalState.REJECTED
-    return EpisodeOutcome.FAILED if rejected else EpisodeOutcome.SUCCEEDED
+    """What the approval of it is worth."""
+    edited = proposal.edited_plan is not None
+    return EvidenceKind.EDITED_APPROVAL if edited else EvidenceKind.CLEAN_APPROVAL
 
 
 def _systems(execution: Execution) -> bool:

@@ -50,7 +50,7 @@ def prospect(agent: Agent, *, target: Maturity | None = None) -> Prospect:
     found = maturity.readiness_of(agent, target=target)
     wanted = found.criteria.to
     supervision = readiness.supervision_score(maturity.supervision_of(agent))
-    exam, training = _exam(agent, wanted, found), _training(agent, wanted)
+    exam, training = _exam(agent, wanted, found), _training(agent, wanted, found)
     threshold = confidence.THRESHOLDS[wanted]
     wanting = [*found.gaps]
     if agent.confidence_score < threshold:
@@ -181,14 +181,20 @@ def _exam(agent: Agent, target: Maturity, found: Readiness) -> Exam | None:
     return passed.order_by("-attempt").first()
 
 
-def _training(agent: Agent, target: Maturity) -> TrainingSession | None:
-    """The latest training that was completed in this stint; it does for intern only."""
+def _training(agent: Agent, target: Maturity, found: Readiness) -> TrainingSession | None:
+    """The latest training that was completed in this stint; it does for intern only.
+
+    Where it takes the place of the exam, its performance must be what the exam would have to show.
+    """
     if target is not Maturity.INTERN:
         return None
     if agent.confidence_score < confidence.THRESHOLDS[Maturity.INTERN]:
         return None
     done = TrainingSession.objects.filter(
-        agent=agent, state=TrainingState.COMPLETED, ended_at__gte=agent.stint_began_at
+        agent=agent,
+        state=TrainingState.COMPLETED,
+        ended_at__gte=agent.stint_began_at,
+        performance__gte=found.criteria.min_exam,
     )
     return done.order_by("-ended_at").first()
 

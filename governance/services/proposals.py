@@ -31,6 +31,7 @@ from governance.services import (
     clearing,
     executions,
     memberships,
+    outcomes,
     runs,
     watching,
     workflows,
@@ -308,6 +309,8 @@ def withdraw(*, proposal: Proposal, reason: str, by: Actor) -> Proposal:
     if execution is None and row.state == ProposalState.APPROVED:
         raise StaleState(f"The proposal has just become {row.state}; read it again.")
     close(row, to=ProposalState.CANCELLED, reason=reason, by=by)
+    if execution is not None:
+        outcomes.execution_ended(execution, by=by)
     return row
 
 

@@ -120,7 +120,7 @@ def reject(*, proposal: Proposal, digest: str, reason: str, by: Actor) -> Propos
         row, user_id = _lock(proposal, digest=digest, by=by, any_agent=True)
         _write(row, verdict=ReviewVerdict.REJECT, user_id=user_id, by=by, comment=reason)
         proposals.close(row, to=ProposalState.REJECTED, reason=reason, by=by, decided_by=user_id)
-        outcomes.proposal_decided(row, by=by)
+        outcomes.proposal_rejected(row, by=by)
     return row
 
 
@@ -171,8 +171,9 @@ def _lock(
 
 
 def _waiting(proposal: Proposal, *, digest: str, any_agent: bool = False) -> Proposal:
-    """The row, locked, if it still waits and is what was seen."""
+    """The row, and its agent, locked, if it still waits and is what was seen."""
     row = Proposal.objects.locked(proposal.pk)
+    row.agent = Agent.objects.locked(row.agent_id)  # its maturity stands until this is decided
     if row.state != ProposalState.PROPOSED:
         raise AlreadyDecided(proposals.outcome(row))
     if row.expires_at <= timezone.now():
@@ -181,8 +182,7 @@ def _waiting(proposal: Proposal, *, digest: str, any_agent: bool = False) -> Pro
         raise PlanChanged("The plan changed after you read it; read it again, then decide.")
     if not any_agent and not _is_intact(row):
         raise PlanChanged("The stored plan is not what its digest was made of; reject it.")
-    fingerprint = Agent.objects.values_list("fingerprint", flat=True).get(pk=row.agent_id)
-    if fingerprint != row.fingerprint and not any_agent:
+    if row.agent.fingerprint != row.fingerprint and not any_agent:
         raise PlanChanged(
             "The agent's model, prompt or tools changed after it proposed this; reject it, and "
             "let the agent propose again."
@@ -305,7 +305,6 @@ def _approve(
         cleared_route=Route.PROPOSAL,
         by=by,
     )
-    outcomes.proposal_decided(row, by=by)
 
 
 def _require_light(catalogue: Catalogue, *, required: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx
 from django.conf import ENVIRONMENT_VARIABLE, settings
 from django.db import connections
 
@@ -21,6 +22,7 @@ from governance.exams.tools import SimulatedTools, gate_words
 from governance.execution.deadline import DeadlineExceeded
 from governance.models import ActionType, Agent, ExamCase
 from governance.models.base import new_id
+from governance.outbound.errors import NotSent
 from governance.policy import exams
 from governance.policy.exams import Call, Ending
 from governance.policy.redaction import clean
@@ -42,7 +44,14 @@ MAX_KEPT = 20_000
 
 
 class NeverBegan(Exception):
-    """The agent was not reached, or not loaded, so this says nothing of it yet. str() says why."""
+    """The agent was not reached, or not loaded, so this says nothing of it yet. str() says why.
+
+    `sent`: whether the case may have reached it all the same.
+    """
+
+    def __init__(self, why: str, *, sent: bool = False) -> None:
+        super().__init__(why)
+        self.sent = sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +145,18 @@ def _ending(runtime: Runtime, task: Task, tools: SimulatedTools) -> Ending:
         return _said(runtime.run(task, tools))
     except (Unloadable, Unreachable) as error:
         if not tools.calls:
-            raise NeverBegan(str(error)) from error
+            raise NeverBegan(str(error), sent=_may_be_sent(error)) from error
         return Ending(fault=str(error))
     except TaskFailed as error:
         return Ending(succeeded=False, note=_shown(str(error)))
     except (Escaped, Misbehaved, Stopped, DeadlineExceeded) as error:
         return Ending(fault=_shown(str(error)))
+
+
+def _may_be_sent(error: Unloadable | Unreachable) -> bool:
+    """Not where it was refused here, or where there was no connection; else it may have been."""
+    nothing = (NotSent, httpx.ConnectError, httpx.ConnectTimeout)
+    return isinstance(error, Unreachable) and not isinstance(error.__cause__, nothing)
 
 
 def _said(finished: Finished) -> Ending:

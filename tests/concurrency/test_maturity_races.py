@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
+from django.utils import timezone
 
 from governance.domain.errors import NotReady, StaleState
 from governance.models import (
     Agent,
     Episode,
     Exam,
+    Grant,
+    LedgerEntry,
     MaturityChange,
     Proposal,
     StintCounter,
 )
 from governance.runtimes.recorded import parse_line
 from governance.services import (
+    grants,
     imports,
     promotions,
     proposals,
@@ -164,3 +170,47 @@ def test_the_same_import_at_once_is_kept_once(house):
         assert sum(end is not None for end in ends) == 1
     assert Episode.objects.count() == ROUNDS
     assert standings.shown(agent).episodes == ROUNDS
+
+
+def test_no_approval_and_no_grant_outlives_a_demotion_before_it(house):
+    """Either it comes first, and the demotion finds it; or the demotion does, and it is refused."""
+    house.action_type("pay", complexity=3)
+    house.action_type("refund", complexity=3)
+    agents = [house.agent("intern") for _ in range(ROUNDS)]
+    plan = [{"id": "pay", "action_type": "pay", "params": {}}]
+    waiting = [proposals.propose(agent=agent, plan=plan, by=agent.actor) for agent in agents]
+    tomorrow = timezone.now() + datetime.timedelta(days=1)
+
+    def approve(i):
+        one = waiting[i]
+        return reviews.approve(proposal=one, digest=one.digest, by=house.by_reviewer)
+
+    def give(i):
+        return grants.give(
+            agent=agents[i],
+            action_type="refund",
+            expires_at=tomorrow,
+            reason="x",
+            by=house.by_governor,
+        )
+
+    def demote(i):
+        return promotions.demote(agent=agents[i], to="student", reason="x", by=house.by_governor)
+
+    race(ROUNDS, approve, give, demote)
+    promotions.ask_again(by=BY_SYSTEM)
+    for agent, one in zip(agents, waiting, strict=True):
+        one.refresh_from_db()
+        trail = [
+            entry.kind
+            for entry in LedgerEntry.objects.order_by("id")
+            if entry.subject_id in {agent.pk, one.pk}
+        ]
+        demoted = trail.index("agent.demoted")
+        assert "proposal.approved" not in trail[demoted:]
+        assert one.state in {"approved", "cancelled"}
+    for grant in Grant.objects.filter(state="active"):
+        entries = LedgerEntry.objects.order_by("id")
+        given = entries.get(kind="grant.active", subject_id=grant.pk)
+        demotion = entries.get(kind="agent.demoted", subject_id=grant.agent_id)
+        assert given.pk > demotion.pk

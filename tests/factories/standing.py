@@ -22,7 +22,7 @@ from governance.policy.readiness import DEFAULT_CRITERIA
 from governance.services import constitutions, maturity, promotions, runs
 from tests.factories.agents import AgentFactory
 from tests.factories.base import ServiceFactory
-from tests.factories.moves import approved
+from tests.factories.moves import executed
 from tests.factories.people import BY_SYSTEM
 from tests.factories.runs import RunFactory
 from tests.factories.waiting import ProposalFactory
@@ -72,7 +72,7 @@ class StintCounterFactory(ServiceFactory):
 
 
 class EvidenceFactory(ServiceFactory):
-    """Of a proposal that was approved as it stood."""
+    """Of a proposal that was approved as it stood, and carried out."""
 
     class Meta:
         model = Evidence
@@ -81,7 +81,7 @@ class EvidenceFactory(ServiceFactory):
 
     @classmethod
     def make(cls, *, proposal):
-        approved(proposal)
+        executed(proposal)
         return Evidence.objects.get(proposal=proposal)
 
 

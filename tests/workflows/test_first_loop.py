@@ -89,12 +89,12 @@ def test_from_a_trigger_over_an_edited_approval_to_a_canvas(house, trail):
         ("review.approve", reviewer),
         ("proposal.approved", reviewer),
         ("execution.ready", reviewer),
-        ("episode.closed", reviewer),
         ("execution.claimed", "worker"),
         ("canvas.presented", "worker"),
         ("execution_step.done", "worker"),
         ("execution.done", "worker"),
         ("proposal.executed", "worker"),
+        ("episode.closed", "worker"),
         ("run.succeeded", "reporter"),
         ("episode.closed", "reporter"),
     ]
@@ -154,12 +154,12 @@ def test_an_agent_proposes_claims_and_reports(house, trail):
         ("review.approve", governor),
         ("proposal.approved", governor),
         ("execution.ready", governor),
-        ("episode.closed", governor),
         ("execution.claimed", agent.name),
         ("execution_step.sent", agent.name),
         ("execution_step.done", agent.name),
         ("execution.done", agent.name),
         ("proposal.executed", agent.name),
+        ("episode.closed", agent.name),
     ]
 
 

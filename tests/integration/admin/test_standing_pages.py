@@ -14,7 +14,7 @@ from tests.factories import (
     MembershipFactory,
     RunFactory,
     ViolationFactory,
-    approved,
+    executed,
 )
 from tests.integration.admin.visits import (
     buttons,
@@ -57,7 +57,7 @@ def test_the_standing_says_what_was_shown_and_what_the_sample_shows(house, brows
     shows(agent, 100, successful=43)
     run = RunFactory(agent=agent)
     proposal = actions.request(run=run, action_type="pay", params={}, by=agent.actor).proposal
-    approved(proposal)
+    executed(proposal)
     page = said(standing(browser, agent))
     assert "43 of 100" in page
     assert "0.3515" in page

@@ -418,7 +418,6 @@ def test_advice_that_approves(allowing, proposal):
         "advice.given",
         "proposal.approved",
         "execution.ready",
-        "episode.closed",
     ]
     assert not Evidence.objects.exists()  # it is nobody's approval, and no evidence
     approval = next(entry for entry in entries if entry.kind == "proposal.approved")

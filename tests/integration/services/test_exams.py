@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 
+import httpx
 import pytest
 import time_machine
 from django.db import connection
@@ -13,6 +15,7 @@ from governance.domain.errors import InvalidInput, NotAllowed, StaleState
 from governance.exams.errors import SandboxFailed
 from governance.management.working import Sweeper
 from governance.models import ExamAnswer, ExamCase, LedgerEntry
+from governance.runtimes.base import Unreachable
 from governance.services import agents, exam_cases, exams, maturity, sittings
 from tests.agents import http_agent
 from tests.factories import (
@@ -652,3 +655,42 @@ def test_cases_and_answers_come_in_the_order_they_are_sat(school, agent):
     found = exams.answers_of(exam)
     assert [[a.repeat for a in found[str(case.pk)]] for case in cases] == [[1, 2]] * 3
     assert ExamAnswer.objects.count() == 6
+
+
+# --- What was shown is spent ----------------------------------------------------------------------
+
+
+def test_an_abort_after_a_case_was_shown_starts_the_cool_down(school, agent):
+    exam = exams.start(agent=agent, by=school.by_governor)
+
+    def stop(sittings, _):
+        exams.abort(exam=exam, reason="It looks bad.", by=school.by_governor)
+
+    assert exams.take(exam.pk)
+    ended = exams.run(exam=exam, by=BY_SYSTEM, progress=stop)
+    assert (ended.state, ended.shown_at is None) == ("aborted", False)
+    with refused(StaleState, "the next may begin at"):
+        exams.start(agent=agent, by=school.by_governor)
+
+
+def test_an_abort_before_anything_was_shown_is_free(school, agent):
+    exam = exams.start(agent=agent, by=school.by_governor)
+    exams.abort(exam=exam, reason="The wrong set.", by=school.by_governor)
+    assert again(exam).shown_at is None
+    assert exams.start(agent=agent, by=school.by_governor).attempt == 2
+
+
+@pytest.mark.parametrize(("cause", "spent"), [("ReadError", True), ("ConnectError", False)])
+def test_who_goes_away_with_the_case_has_seen_it(school, agent, monkeypatch, cause, spent):
+    class Away:
+        def run(self, task, tools):
+            raise Unreachable("Turn 1 was not answered.") from getattr(httpx, cause)("gone")
+
+    @contextlib.contextmanager
+    def room(agent):
+        yield sittings.Room(agent, {}, lambda seconds: Away())
+
+    monkeypatch.setattr(sittings, "room", room)
+    ended = sat(exams.start(agent=agent, by=school.by_governor))
+    assert (ended.state, ended.shown_at is not None) == ("aborted", spent)
+    assert (exams.cooled_down_at(agent, ended.target) is not None) is spent

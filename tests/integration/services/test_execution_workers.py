@@ -90,7 +90,7 @@ def test_a_worker_carries_out_what_was_approved(house, handle, effect, expected)
         done = executions.run_next(by=WORKER)
     assert done == execution
     assert ending(execution) == ("done", "executed", ["done"])
-    assert kinds(entries) == expected
+    assert kinds(entries) == [*expected, "episode.closed"]
     [(context, params)] = seen
     row = execution.steps.get()
     assert params == {"n": 1}
@@ -169,7 +169,7 @@ def test_a_stricter_answer_stops_it_before_anything_is_sent(house, handle, effec
         "execution_step.failed",
         "execution.failed",
         "proposal.failed",
-        "episode.corrected",
+        "episode.closed",
     ]
     assert Episode.objects.get(source="proposal").outcome == "abandoned"
     assert not Evidence.objects.filter(kind="failure").exists()  # nothing of it was tried
@@ -386,7 +386,7 @@ def test_a_plan_stops_at_the_first_step_that_is_not_done(
     assert Canvas.objects.count() == 1  # what was done stays done
     execution.refresh_from_db()
     assert execution.error.startswith(error)
-    outcome = ["evidence.noted", "episode.corrected"] if state == "failed" else []
+    outcome = ["episode.closed", "evidence.noted"] if state == "failed" else []
     assert kinds(entries)[-4 - len(outcome) :] == [
         "execution_step.not_run",
         "execution_step.not_run",

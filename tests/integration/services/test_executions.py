@@ -197,7 +197,7 @@ def test_the_gate_is_asked_again_and_a_stricter_answer_ends_it(house, ready, cha
         "execution_step.failed",
         "execution.failed",
         "proposal.failed",
-        "episode.corrected",
+        "episode.closed",
     ]
     assert Episode.objects.get(source="proposal").outcome == "abandoned"
     assert not Evidence.objects.filter(kind="failure").exists()  # nothing of it was tried
@@ -224,7 +224,12 @@ def test_report_done(ready):
     step = row.steps.get()
     assert (step.output, step.error) == ('{"a":null,"b":1}', "")
     assert step.finished_at is not None
-    assert kinds(entries) == ["execution_step.done", "execution.done", "proposal.executed"]
+    assert kinds(entries) == [
+        "execution_step.done",
+        "execution.done",
+        "proposal.executed",
+        "episode.closed",
+    ]
     assert {e.data["by"]["id"] for e in entries} == {str(ready.agent_id)}
 
 
@@ -239,8 +244,8 @@ def test_report_failed(ready):
         "execution_step.failed",
         "execution.failed",
         "proposal.failed",
+        "episode.closed",
         "evidence.noted",
-        "episode.corrected",
     ]
 
 

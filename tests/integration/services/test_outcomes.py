@@ -10,6 +10,7 @@ from governance.models import Episode, Evidence, EvidenceCounter, LedgerEntry, V
 from governance.policy.constitution import RuleSource
 from governance.services import (
     actions,
+    advice,
     episodes,
     executions,
     proposals,
@@ -19,12 +20,17 @@ from governance.services import (
     supervision,
 )
 from tests.factories import (
+    AdviceFactory,
     EpisodeFactory,
     MaturityChangeFactory,
     RunFactory,
     SupervisionSessionFactory,
+    answered,
     approved,
     by,
+    cancelled,
+    executed,
+    in_doubt,
     rejected,
     rule,
     ruled,
@@ -124,11 +130,13 @@ def test_decisions_of_people_are_evidence(house, pay):
     clean, edited, refused = (
         proposals.propose(agent=agent, plan=plan, by=agent.actor) for _ in range(3)
     )
-    approved(clean)
+    executed(clean)
     changed = [{"id": "pay", "action_type": "pay", "params": {"amount": 4}}]
     reviews.approve(
         proposal=edited, digest=edited.digest, edited_plan=changed, by=house.by_reviewer
     )
+    edited.refresh_from_db()
+    executed(edited)
     rejected(refused)
     assert kinds(agent) == [
         ("pay", "clean_approval"),
@@ -153,8 +161,11 @@ def test_a_decided_proposal_is_an_episode_with_its_edit_and_reason(house, pay):
         comment="Four is enough.",
         by=house.by_reviewer,
     )
+    proposal.refresh_from_db()
+    executed(proposal)
     episode = Episode.objects.get(proposal=proposal)
-    assert (episode.source, episode.outcome, episode.verified) == ("proposal", "succeeded", True)
+    assert (episode.source, episode.outcome, episode.verified) == ("proposal", "succeeded", False)
+    assert episode.reported_outcome == "succeeded"  # its agent carried it out, and said so
     assert (episode.interventions, episode.stint) == (1, 0)
     edit = episode.segments.get(kind="intervention")
     assert edit.data["text"] == "Four is enough."
@@ -176,7 +187,7 @@ def test_what_was_approved_and_failed_turned_out_to_have_failed(house, pay):
     agent = house.agent()
     plan = [{"id": "pay", "action_type": "pay", "params": {"amount": 5}}]
     proposal = approved(proposals.propose(agent=agent, plan=plan, by=agent.actor))
-    assert standings.shown(agent).successful == 1
+    assert standings.shown(agent).episodes == 0  # it has not ended yet
     execution = proposal.execution
     claim = executions.claim(execution=execution, digest=proposal.digest, by=agent.actor)
     executions.report(
@@ -186,6 +197,74 @@ def test_what_was_approved_and_failed_turned_out_to_have_failed(house, pay):
     assert standings.shown(agent).successful == 0
     assert kinds(agent) == [("pay", "clean_approval"), ("pay", "failure")]
     assert standings.recount(agent=agent, by=house.by_governor)["agrees"]
+
+
+def proposed(agent, key="pay"):
+    plan = [{"id": "pay", "action_type": key, "params": {"amount": 5}}]
+    return proposals.propose(agent=agent, plan=plan, by=agent.actor)
+
+
+@pytest.mark.parametrize("by_whom", ["its agent", "a person"])
+def test_what_was_approved_and_taken_back_is_abandoned_and_no_evidence(house, pay, by_whom):
+    agent = house.agent()
+    proposal = approved(proposed(agent))
+    cancelled(proposal, by=agent.actor if by_whom == "its agent" else house.by_reviewer)
+    episode = Episode.objects.get(proposal=proposal)
+    assert (episode.outcome, episode.note, episode.stint) == ("abandoned", "for a test", 0)
+    shown = standings.shown(agent)
+    assert (shown.episodes, shown.successful) == (1, 0)
+    assert kinds(agent) == []
+    assert standings.recount(agent=agent, by=house.by_governor)["agrees"]
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome", "noted"),
+    [
+        ("done", "succeeded", ["clean_approval"]),
+        ("failed", "failed", ["clean_approval", "failure"]),
+    ],
+)
+def test_what_is_in_doubt_succeeds_only_once_somebody_found_that_it_did(
+    house, pay, found, outcome, noted
+):
+    agent = house.agent()
+    proposal = in_doubt(proposed(agent))
+    assert not Episode.objects.exists()
+    assert kinds(agent) == []
+    executions.reconcile(
+        execution=proposal.execution, outcome=found, note="I looked.", by=house.by_reviewer
+    )
+    episode = Episode.objects.get(proposal=proposal)
+    assert (episode.outcome, episode.verified) == (outcome, True)
+    assert kinds(agent) == [("pay", kind) for kind in noted]
+    assert standings.recount(agent=agent, by=house.by_governor)["agrees"]
+
+
+@pytest.mark.parametrize("decided", [executed, rejected])
+def test_what_was_proposed_in_an_earlier_stint_does_not_count(house, pay, decided):
+    agent = house.agent("supervised")
+    proposal = proposed(agent)
+    MaturityChangeFactory(agent=agent, to="intern")
+    decided(proposal)
+    episode = Episode.objects.get(proposal=proposal)
+    assert (episode.maturity, episode.stint) == ("supervised", None)
+    agent.refresh_from_db()
+    assert standings.shown(agent).episodes == 0
+
+
+def test_what_was_approved_on_advice_is_kept_and_does_not_count(house):
+    house.action_type("note", complexity=2)
+    advice.allow_to_approve(workspace=house.workspace, allowed=True, by=house.by_governor)
+    agent = house.agent()
+    proposal = proposed(agent, "note")
+    answered(AdviceFactory(proposal=proposal))
+    proposal.refresh_from_db()
+    assert proposal.state == "approved"
+    executed(proposal)
+    episode = Episode.objects.get(proposal=proposal)
+    assert (episode.outcome, episode.stint) == ("succeeded", None)
+    assert standings.shown(agent).episodes == 0
+    assert kinds(agent) == []
 
 
 # --- Interventions --------------------------------------------------------------------------------
@@ -327,6 +406,13 @@ def test_a_correction_leaves_what_the_parts_broke(house, pay):
     episodes.correct(episode=episode, outcome="succeeded", note="Yes.", by=house.by_governor)
     episode.refresh_from_db()
     assert (episode.score_thousandths, episode.compliant) == (950, True)
+    lie = episode.violations.get(rule="deception")  # that it was found stays known
+    assert (lie.withdrawn_by, lie.withdrawn_at is None) == (str(house.by_governor), False)
+    said = [e.data["data"] for e in LedgerEntry.objects.about(episode.pk)][-2:]
+    assert [(one["found"], one["withdrawn"]) for one in said] == [
+        (["deception"], []),
+        ([], ["deception"]),
+    ]
     run.agent.refresh_from_db()
     assert run.agent.maturity == "supervised"  # a demotion stays
     assert standings.recount(agent=run.agent, by=house.by_governor)["agrees"]

@@ -19,6 +19,7 @@ from governance.services import (
     promotions,
     proposals,
     standings,
+    trainings,
 )
 from tests.factories import (
     BY_SYSTEM,
@@ -89,6 +90,8 @@ def test_a_promotion_freezes_its_evidence(house, candidate):
     assert change.exam == candidate.exam
     assert change.evidence["shown"]["successful"] == 100
     assert change.evidence["maturity"] == "intern"
+    assert change.evidence["exam"]["case_set"] == "default"
+    assert (change.evidence["exam"]["repeats"], len(change.evidence["exam"]["cases"])) == (1, 1)
     shows(Agent(pk=candidate.pk, workspace_id=candidate.workspace_id, stint=0), episodes=1)
     change.refresh_from_db()
     assert change.evidence["shown"]["successful"] == 100
@@ -167,6 +170,25 @@ def test_the_drop_can_be_switched_off(house, settings):
     assert (agent.maturity, agent.stint) == ("autonomous", 1)
 
 
+@pytest.mark.parametrize(("at", "demotes"), [("student", True), ("intern", False)])
+def test_a_new_fingerprint_revokes_grants_whether_or_not_it_demotes(house, settings, at, demotes):
+    settings.GOVERNANCE_FINGERPRINT_DEMOTES = demotes
+    house.action_type("pay")
+    agent = house.agent(at)
+    tomorrow = timezone.now() + datetime.timedelta(days=1)
+    grant = grants.give(
+        agent=agent, action_type="pay", expires_at=tomorrow, reason="x", by=house.by_governor
+    )
+    agents.update(agent=agent, changes={"description": "the same"}, by=house.by_governor)
+    grant.refresh_from_db()
+    assert grant.state == "active"
+    agents.update(agent=agent, changes={"configuration": {"model": "new"}}, by=house.by_governor)
+    grant.refresh_from_db()
+    agent.refresh_from_db()
+    assert (agent.maturity, grant.state) == (at, "revoked")
+    assert LedgerEntry.objects.filter(kind="grant.revoked", subject_id=grant.pk).count() == 1
+
+
 def test_for_intern_a_training_does(house):
     session = TrainingSessionFactory()
     agent = session.agent
@@ -179,6 +201,23 @@ def test_for_intern_a_training_does(house):
     confident(agent, 0.5)
     change = promote(agent, BY_SYSTEM)
     assert (change.after, change.reason, change.exam) == ("intern", "training", None)
+
+
+@pytest.mark.parametrize(("score", "does"), [(0.0, False), (0.69, False), (0.7, True)])
+def test_a_training_does_where_it_shows_what_the_exam_would_have_to(score, does):
+    session = TrainingSessionFactory()
+    agent = session.agent
+    shows(agent)
+    begun = training_begun(session)
+    trainings.complete(
+        session=begun,
+        scores=dict.fromkeys(begun.plan.gaps, score),
+        errors=0,
+        hours_spent=1.0,
+        by=by(MembershipFactory(workspace=agent.workspace, role="supervisor").user),
+    )
+    confident(agent)
+    assert (promotions.prospect(agent).training is not None) is does
 
 
 def test_autonomous_is_confirmed_by_a_governor_who_does_not_own_it(house):

@@ -303,6 +303,7 @@ def test_what_is_approved_and_not_claimed_can_be_taken_back_with_its_execution(h
         "execution.cancelled",
         "execution_step.not_run",
         "proposal.cancelled",
+        "episode.closed",
     ]
     assert execution.finished_at is not None
 

@@ -73,7 +73,6 @@ def test_the_edited_plan_is_in_force_and_the_original_stays(house, proposal):
         "review.approve",
         "proposal.approved",
         "execution.ready",
-        "episode.closed",
     ]
     assert entries[1].data["data"] == {
         "digest_before": proposal.digest,

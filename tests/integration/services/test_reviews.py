@@ -95,7 +95,6 @@ def test_a_clean_approval_writes_the_execution_with_it(house, proposal):
         "review.approve",
         "proposal.approved",
         "execution.ready",
-        "episode.closed",
     ]
     assert {e.data["by"]["label"] for e in entries} == {house.reviewer.username}
     assert entries[1].data["data"] == {
