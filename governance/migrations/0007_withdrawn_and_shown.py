@@ -4,25 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('governance', '0006_earned_maturity'),
+        ("governance", "0006_earned_maturity"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='exam',
-            name='shown_at',
+            model_name="exam",
+            name="shown_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='violation',
-            name='withdrawn_at',
+            model_name="violation",
+            name="withdrawn_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='violation',
-            name='withdrawn_by',
+            model_name="violation",
+            name="withdrawn_by",
             field=models.CharField(blank=True, editable=False, max_length=200),
         ),
     ]
