@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 
 import pytest
 from django.utils import timezone
@@ -160,8 +161,10 @@ def test_a_termination_and_a_decision_at_once(house):
 def test_the_same_import_at_once_is_kept_once(house):
     agent = house.agent("intern")
     lines = [
-        parse_line(f'{{"task_id": {i}, "messages": [], "reward": 1.0}}') for i in range(ROUNDS)
+        json.dumps({"task_id": i, "messages": [{"role": "user", "content": f"Case {i}"}]})
+        for i in range(ROUNDS)
     ]
+    lines = [parse_line(f'{line[:-1]}, "reward": 1.0}}') for line in lines]
 
     def take_in(i):
         return imports.take_in(lines[i], agent=agent, by=BY_SYSTEM)
