@@ -4,8 +4,13 @@
 PYTHON ?= python3
 # Extra arguments, as in: make demo ARGS=--once     make test ARGS="-k proposals -x"
 ARGS ?=
-# How many processes the tests are spread over.
-WORKERS ?= 2
+# How many processes the tests are spread over; some always wait for something.
+WORKERS ?= 3
+# Folders of tests/unit that know no database, and are not run again on another.
+PURE := browser domain engines exams handlers outbound policy runtimes
+# What `make test-long` runs, and over how many processes: most of them wait for others.
+LONG ?= tests/concurrency tests/recordings
+LONG_WORKERS ?= 3
 # The server (and a database on it to connect to) where the tests create databases of their own.
 TEST_POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 # The brokers of the engine tests. Redis: a database of its own, it is emptied.
@@ -50,8 +55,13 @@ test: $(RUN) ## Run the tests on SQLite; nothing but Python is needed
 	$(BIN)/python -m pytest -n $(WORKERS) -rs $(ARGS)
 
 .PHONY: test-postgres
-test-postgres: $(SERVICES) ## Run the same tests on the PostgreSQL at TEST_POSTGRES_URL
-	DATABASE_URL='$(TEST_POSTGRES_URL)' $(BIN)/python -m pytest -n $(WORKERS) -rs $(ARGS)
+test-postgres: $(SERVICES) ## Run the same tests, but for those of pure rules, on the PostgreSQL at TEST_POSTGRES_URL
+	DATABASE_URL='$(TEST_POSTGRES_URL)' $(BIN)/python -m pytest -n $(WORKERS) -rs \
+		$(foreach pure,$(PURE),--ignore tests/unit/$(pure)) $(ARGS)
+
+.PHONY: test-long
+test-long: $(SERVICES) ## Run what takes long: races, crashes, recorded conversations (DATABASE_URL: not on SQLite)
+	$(BIN)/python -m pytest -n $(LONG_WORKERS) -rs $(LONG) $(ARGS)
 
 .PHONY: test-engines
 test-engines: $(SERVICES) ## Run the engine tests on every task engine, with real workers and brokers
@@ -63,12 +73,12 @@ chaos: $(SERVICES) ## Kill workers at random and count (KILLS=1000, CHAOS_DATABA
 	$(BIN)/python -m bench.chaos --kills $(KILLS) --database '$(CHAOS_DATABASE)' \
 		--engine '$(CHAOS_ENGINE)' --broker '$(CHAOS_BROKER)' $(ARGS)
 
-# Apart from the other tests, and in one process: Playwright's event loop makes Django refuse
-# synchronous database calls, and the variable that lifts this must not reach other tests.
+# Apart from the other tests: Playwright's event loop makes Django refuse synchronous database calls,
+# and the variable that lifts this must not reach other tests.
 .PHONY: test-browser
 test-browser: $(BROWSER) ## Run the browser tests in the Chromium at CHROMIUM
 	@test -x '$(CHROMIUM)' || { echo "No browser at $(CHROMIUM). Install Chromium, or name one: make test-browser CHROMIUM=/path/to/chromium" >&2; exit 1; }
-	CHROMIUM='$(CHROMIUM)' DJANGO_ALLOW_ASYNC_UNSAFE=true $(BIN)/python -m pytest -m browser -rs tests/browser $(ARGS)
+	CHROMIUM='$(CHROMIUM)' DJANGO_ALLOW_ASYNC_UNSAFE=true $(BIN)/python -m pytest -n $(WORKERS) -m browser -rs tests/browser $(ARGS)
 
 .PHONY: check
 check: $(DEV) ## Lint, format, types, import contracts, migrations, Django's own checks

@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "governance.admin.attendance.AttendanceMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -137,7 +138,14 @@ GOVERNANCE_AGENT_LEASE_SECONDS = env.float("GOVERNANCE_AGENT_LEASE_SECONDS", def
 GOVERNANCE_AGENT_DEPTH = env.int("GOVERNANCE_AGENT_DEPTH", default=3)
 GOVERNANCE_AGENT_RUN_SECONDS = env.float("GOVERNANCE_AGENT_RUN_SECONDS", default=300.0)
 GOVERNANCE_AGENT_TURN_SECONDS = env.float("GOVERNANCE_AGENT_TURN_SECONDS", default=60.0)
+GOVERNANCE_PROGRAMS = env.int("GOVERNANCE_PROGRAMS", default=4)
 GOVERNANCE_AGENT_TURNS = env.int("GOVERNANCE_AGENT_TURNS", default=50)
+GOVERNANCE_FINGERPRINT_DEMOTES = env.bool("GOVERNANCE_FINGERPRINT_DEMOTES", default=True)
+GOVERNANCE_EXAM_REPEATS = env.int("GOVERNANCE_EXAM_REPEATS", default=3)
+GOVERNANCE_EXAM_COOL_DOWN_HOURS = env.float("GOVERNANCE_EXAM_COOL_DOWN_HOURS", default=6.0)
+# What an agent's program may not read in an exam, wherever it lies; the database is added to it.
+GOVERNANCE_PRIVATE_PATHS = [DATA_DIR, BASE_DIR / "var", BASE_DIR / ".env", BASE_DIR / ".git"]
+GOVERNANCE_SUPERVISOR_SECONDS = env.float("GOVERNANCE_SUPERVISOR_SECONDS", default=300.0)
 GOVERNANCE_WORKER_POLL_SECONDS = env.float("GOVERNANCE_WORKER_POLL_SECONDS", default=0.2)
 GOVERNANCE_SWEEP_SECONDS = env.float("GOVERNANCE_SWEEP_SECONDS", default=1.0)
 GOVERNANCE_REDELIVER_SECONDS = env.float("GOVERNANCE_REDELIVER_SECONDS", default=10.0)

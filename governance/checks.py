@@ -17,7 +17,7 @@ from governance.domain.errors import InvalidInput
 from governance.domain.states import AgentState
 from governance.domain.words import Mode
 from governance.execution import loading, registry
-from governance.models import ActionType, Agent
+from governance.models import ActionType, Agent, Workspace
 from governance.runtimes import in_process
 
 Apps = Sequence[AppConfig] | None
@@ -104,6 +104,23 @@ def programs_load(app_configs: Apps, **options: Any) -> list[CheckMessage]:  # n
     return found
 
 
+@register()
+def own_action_types_are_there(app_configs: Apps, **options: Any) -> list[CheckMessage]:  # noqa: ARG001  Django calls it so
+    """Every workspace has what the system itself files proposals with."""
+    own = sorted(spec.key for spec in registry.known() if spec.system_only)
+    try:
+        names = dict(Workspace.objects.values_list("id", "name"))
+        rows = ActionType.objects.filter(key__in=own).values_list("workspace_id", "key")
+        there = set(rows)
+    except DatabaseError:
+        return []  # not migrated yet: there are no workspaces to check
+    missing = {
+        name: [key for key in own if (workspace_id, key) not in there]
+        for workspace_id, name in names.items()
+    }
+    return [_earlier_version(name, keys) for name, keys in sorted(missing.items()) if keys]
+
+
 def _missing(row: ActionType) -> CheckMessage:
     return Error(
         f"The action type {row.key!r} of workspace {row.workspace} is in handler mode, and no "
@@ -148,4 +165,14 @@ def _broken_program(row: Agent, *, why: str) -> CheckMessage:
         f"The agent {row.name!r} of workspace {row.workspace} cannot be run. {why}",
         hint="Until then each attempt to run it is refused; `agents.update` changes where it is.",
         id="governance.W001",
+    )
+
+
+def _earlier_version(workspace: str, keys: list[str]) -> CheckMessage:
+    return checks.Warning(
+        f"The workspace {workspace} was set up under an earlier version and has no action type "
+        f"{' or '.join(keys)}.",
+        hint=f"Run `setup --workspace {workspace}` again: it adds what is missing and changes "
+        "nothing else. Until then each is added when it is first needed.",
+        id="governance.W004",
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from governance import ledger
 from governance.domain.actors import Actor
 from governance.domain.errors import InvalidInput
 from governance.domain.states import AgentState, CeilingState, WorkspaceState
-from governance.domain.values import Json, digest
+from governance.domain.values import Json, canonical, digest
 from governance.domain.words import Complexity, DecisionKind, Maturity, Route, TriggerSource
 from governance.models import (
     ActionType,
@@ -32,7 +33,11 @@ from governance.policy import references, schemas
 from governance.policy.conditions import Condition
 from governance.policy.facts import ActionFacts, ActionQuestion, AgentFacts, GrantFacts
 from governance.policy.gate import Verdict, denied, judge_action, judge_trigger
+from governance.policy.redaction import clean
 from governance.policy.rules import CompiledPolicy, seal
+
+MAX_REFUSED_BYTES = 256_000
+"""As a plan: what is refused is kept whole, for the constitution to know it again."""
 
 NO_POLICY = "no policy version is published"
 UNREADABLE = "the agent's state cannot be read"
@@ -40,7 +45,10 @@ UNREADABLE = "the agent's state cannot be read"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The verdict, and what it was based on. `policy` is None where none is published."""
+    """The verdict, and what it was based on. `policy` is None where none is published.
+
+    `refused`: the params of what was refused for what it is, and not because it cannot be read.
+    """
 
     verdict: Verdict
     kind: DecisionKind
@@ -49,6 +57,7 @@ class Answer:
     action_type: str = ""
     step: str = ""
     params_digest: str = ""
+    refused: dict[str, Json] | None = None
 
     @property
     def route(self) -> Route:
@@ -113,7 +122,38 @@ def ask_to_act(
         action_type,
         step,
         digest(params, what="params"),
+        params if verdict.route is Route.TRAINING or _by_rule(verdict) else None,
     )
+
+
+def supposing(
+    *, agent_id: uuid.UUID, maturity: Maturity | None, policy: PolicyVersion | None
+) -> Callable[[str, dict[str, Json], Run | None], Route]:
+    """The gate as it would be, for "what if": a function of action type, params and run.
+
+    With another maturity (without its ceiling), or by another policy version, a draft included.
+    Reads only, and records nothing. Raises InvalidInput for rules that do not compile.
+    """
+    agent = Agent.objects.select_related("workspace").get(pk=agent_id)
+    chosen = policy or PolicyVersion.objects.newest(agent.workspace_id)
+    facts = _agent_facts(agent)
+    if facts is None or chosen is None:
+        return lambda *_: Route.DENIED
+    facts = facts if maturity is None else replace(facts, maturity=maturity, ceiling=None)
+    compiled = CompiledPolicy(id=str(chosen.id), number=chosen.number or 0, rules=chosen.sources())
+    types = {row.key: row for row in ActionType.objects.of(agent.workspace_id).enabled()}
+
+    def judge(action_type: str, params: dict[str, Json], run: Run | None) -> Route:
+        found = types.get(action_type)
+        action = _action_facts(found) if found and not found.system_only else None
+        if found is None or action is None:
+            return Route.DENIED
+        if schemas.problems(found.params_schema, params, unresolved=True):
+            return Route.DENIED
+        question = _question(agent, facts, action, references.known(params), run)
+        return judge_action(question, compiled).route
+
+    return judge
 
 
 def record(
@@ -140,6 +180,7 @@ def record(
             action_type=answer.action_type,
             step=answer.step,
             params_digest=answer.params_digest,
+            params=_kept(answer.refused),
             route=verdict.route,
             reasons=list(verdict.reasons),
             matched_rules=[match.as_json() for match in verdict.matches],
@@ -150,6 +191,17 @@ def record(
         if verdict.route is not Route.EXECUTION:
             _append(decision, by=by)
     return decision
+
+
+def _by_rule(verdict: Verdict) -> bool:
+    return verdict.route is Route.DENIED and bool(verdict.matches)
+
+
+def _kept(params: dict[str, Json] | None) -> Json:
+    """Without secrets; None for what is too large to keep, which its digest still names."""
+    if params is None or len(canonical(params, what="params")) > MAX_REFUSED_BYTES:
+        return None
+    return clean(params)
 
 
 def _judge(
@@ -172,17 +224,21 @@ def _judge(
     action = _action_facts(found)
     if action is None:
         return denied(f"the action type {found.key!r} cannot be read")
-    trigger = run.trigger if run else None
-    question = ActionQuestion(
+    return judge_action(_question(agent, facts, action, params, run), compiled)
+
+
+def _question(
+    agent: Agent, facts: AgentFacts, action: ActionFacts, params: dict[str, Json], run: Run | None
+) -> ActionQuestion:
+    return ActionQuestion(
         agent=facts,
         action=action,
         params=params,
         now=timezone.now(),
-        grants=_grants(agent_id=agent.id, action_type=found.key),
-        trigger=trigger.as_map() if trigger else {},
+        grants=_grants(agent_id=agent.id, action_type=action.key),
+        trigger=run.trigger.as_map() if run else {},
         run=run.as_map() if run else {},
     )
-    return judge_action(question, compiled)
 
 
 def _agent_facts(agent: Agent) -> AgentFacts | None:

@@ -135,6 +135,15 @@ class Mutates(AgentProgram):
         return as_plain(tools.act("thing_read", {}))
 
 
+class Advises(AgentProgram):
+    """Gives its configured opinion, after trying to act: an adviser has no tools."""
+
+    def run(self, task, tools):
+        assert tools.act("thing_read", {}).state is ResultState.BLOCKED
+        assert tools.report("x", outcome="done").state is ResultState.BLOCKED
+        return self.configuration["says"]
+
+
 class Abstract(AgentProgram):
     """Has no run."""
 

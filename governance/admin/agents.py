@@ -8,8 +8,9 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 
+from governance.admin import agent_learning, standing
 from governance.admin.base import may
 from governance.admin.facts import (
     Button,
@@ -27,6 +28,7 @@ from governance.admin.facts import (
 )
 from governance.admin.filters import WorkspaceFilter
 from governance.admin.forms import InWorkspaceForm, JsonObjectField, TextField, line, select
+from governance.admin.maturity_pages import DemotePage, PromotePage
 from governance.admin.pages import AddPage, FactsAdmin, ReasonPage, RowPage, Section, token_of
 from governance.admin.rendering.visible import visible
 from governance.domain.actors import Actor
@@ -34,7 +36,7 @@ from governance.domain.roles import Right
 from governance.domain.states import AgentState, CeilingState, GrantState
 from governance.domain.values import Json
 from governance.domain.words import Maturity
-from governance.models import Agent, Ceiling, Decision, Membership, Proposal, Run
+from governance.models import Agent, Ceiling, Decision, Exam, Membership, Proposal, Run
 from governance.policy.redaction import clean
 from governance.services import agents
 
@@ -113,7 +115,8 @@ class ChangePage(RowPage):
     title = "Change"
     explanation = (
         "A change of the module path, the class name or the configuration makes another agent of "
-        "it: its fingerprint changes, and what it proposed before can no longer be approved."
+        "it: its fingerprint changes, what it proposed before can no longer be approved, and it "
+        "drops by one maturity until it has earned that again."
     )
 
     def initial(self) -> dict[str, Any]:
@@ -191,7 +194,7 @@ class AgentAdmin(FactsAdmin):
     list_select_related = ("owner",)
     search_fields = ("name", "category")
     search_help_text = "Name or category"
-    pages = (ChangePage, PausePage, ResumePage, RetirePage)
+    pages = (ChangePage, PromotePage, DemotePage, PausePage, ResumePage, RetirePage)
     add_page = RegisterPage
 
     @admin.display(description="Name")
@@ -223,20 +226,32 @@ class AgentAdmin(FactsAdmin):
         """What it is, what it may, and what it did last."""
         return [
             _standing(row),
+            standing.summary(row),
+            *agent_learning.sections(row),
             _made_of(row),
             _grants(row),
+            _exams(row),
             _decisions(row),
             _proposals(row),
             _runs(row),
         ]
 
+    def get_urls(self) -> list[URLPattern]:
+        """And the page that shows its standing."""
+        view = self.admin_site.admin_view(standing.StandingPage.as_view(admin=self))
+        own = path("<uuid:object_id>/standing/", view, name="governance_agent_standing")
+        return [own, *super().get_urls()]
+
     def links(self, request: HttpRequest, row: Agent) -> list[Button]:
-        """What governors give and set for an agent."""
+        """Its standing; and what governors give and set for an agent."""
+        shown = [Button("Standing", reverse("admin:governance_agent_standing", args=[row.pk]))]
         if row.state == AgentState.RETIRED or not may(request, row, Right.GOVERN):
-            return []
+            return shown
         return [
+            *shown,
             Button("Give a grant", f"{reverse('admin:governance_grant_add')}?agent={row.pk}"),
             Button("Set a ceiling", f"{reverse('admin:governance_ceiling_add')}?agent={row.pk}"),
+            Button("Start an exam", f"{reverse('admin:governance_exam_add')}?agent={row.pk}"),
         ]
 
 
@@ -288,6 +303,26 @@ def _grants(row: Agent) -> Table:
         ],
         empty="No grant loosens anything for this agent.",
         more=_all("grant", row),
+    )
+
+
+def _exams(row: Agent) -> Table:
+    exams = Exam.objects.filter(agent=row).order_by("-created_at", "-id")[:LATEST]
+    return Table(
+        "Latest exams",
+        ("When", "Attempt", "For", "State", "Score"),
+        [
+            (
+                link(exam, f"{exam.created_at:%Y-%m-%d %H:%M:%S}"),
+                draw(str(exam.attempt)),
+                badge(exam.target),
+                badge(exam.state),
+                draw(None if exam.score is None else f"{exam.score:.3f} of {exam.needed:.2f}"),
+            )
+            for exam in exams
+        ],
+        empty="It has sat no exam yet.",
+        more=_all("exam", row),
     )
 
 

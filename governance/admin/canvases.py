@@ -148,8 +148,7 @@ def _chart(chart: Json) -> dict[str, Any]:
     series = chart["series"]
     columns = zip_longest(chart["labels"], *(one["values"] for one in series))
     return {
-        # unfold's own script takes every element of the class "chart" for a canvas of its own.
-        "svg": SafeString(charts.svg(chart).replace('class="chart"', 'class="drawing"', 1)),
+        "svg": charts.svg(chart),
         "label": visible("/".join(one["name"] for one in series)),
         "headers": [SafeString(""), *(visible(one["name"]) for one in series)],
         "rows": [[_cell(value) for value in line] for line in columns],

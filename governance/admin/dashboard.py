@@ -19,25 +19,36 @@ from governance.admin.base import workspaces_of
 from governance.admin.decisions import question_of
 from governance.admin.facts import Table, ago, anchor, badge, bullets, draw, link, page_of
 from governance.admin.steps import catalogue, keys_of
-from governance.domain.states import AgentState, ExecutionState, WorkspaceState
+from governance.domain.states import AgentState, ExecutionState, TrainingState, WorkspaceState
 from governance.domain.words import Maturity
 from governance.models import (
     ActionType,
     Agent,
     AllowedHost,
+    BlockedTrigger,
     Canvas,
     Ceiling,
+    ConstitutionVersion,
     Credential,
+    CriteriaRow,
     Decision,
     Device,
+    Episode,
+    Exam,
+    ExamCase,
     Execution,
     Grant,
     LedgerEntry,
+    MaturityChange,
     Membership,
     PolicyVersion,
     Proposal,
     Run,
+    SupervisionSession,
+    TrainingSession,
+    TrainingTopic,
     Trigger,
+    Violation,
     Workflow,
     Workspace,
 )
@@ -56,8 +67,11 @@ SIDEBAR: tuple[tuple[str, tuple[Item, ...]], ...] = (
             (Proposal, "Proposals", "inbox"),
             (Execution, "Executions", "play_circle"),
             (Canvas, "Canvases", "dashboard"),
+            (SupervisionSession, "Live now", "visibility"),
             (Run, "Runs", "directions_run"),
             (Trigger, "Triggers", "bolt"),
+            (BlockedTrigger, "Blocked triggers", "block"),
+            (TrainingSession, "Trainings", "school"),
             (Decision, "Decisions", "alt_route"),
         ),
     ),
@@ -70,6 +84,7 @@ SIDEBAR: tuple[tuple[str, tuple[Item, ...]], ...] = (
             (PolicyVersion, "Policy", "gavel"),
             (Grant, "Grants", "key"),
             (Ceiling, "Ceilings", "vertical_align_top"),
+            (TrainingTopic, "Training topics", "menu_book"),
         ),
     ),
     (
@@ -78,6 +93,18 @@ SIDEBAR: tuple[tuple[str, tuple[Item, ...]], ...] = (
             (AllowedHost, "Allowed hosts", "public"),
             (Credential, "Credentials", "password"),
             (Device, "Devices", "devices"),
+        ),
+    ),
+    (
+        "Maturity",
+        (
+            (Episode, "Episodes", "history"),
+            (Violation, "Violations", "gpp_bad"),
+            (MaturityChange, "Changes of maturity", "trending_up"),
+            (ConstitutionVersion, "Constitution", "balance"),
+            (CriteriaRow, "Criteria", "rule"),
+            (Exam, "Exams", "school"),
+            (ExamCase, "Exam cases", "quiz"),
         ),
     ),
     ("Record", ((LedgerEntry, "Ledger", "history_edu"),)),
@@ -135,7 +162,7 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "member": bool(workspaces),
         "halted": Workspace.objects.filter(pk__in=workspaces, state=WorkspaceState.HALTED),
         "numbers": _numbers(mine),
-        "wide": [_waiting(mine), *_forms(mine)],
+        "wide": [_waiting(mine), *_forms(mine), *_live(mine)],
         "columns": [_agents(mine), _in_doubt(mine)],
         "last": [_decisions(mine)],
     }
@@ -155,20 +182,28 @@ def _entries(
     model, title, icon = item
     mine = {"workspace_id__in": workspaces}
     entry: dict[str, Any] = {"title": title, "icon": icon, "link": _list(model)}
-    if model is Proposal:
-        return [entry | _badge(_pending(mine), "primary")]
     if model is Execution:
         here = request.get_full_path() == _doubts()
         doubt = {"title": "In doubt", "icon": "help", "link": _doubts(), "active": here}
         if here:
             entry["active"] = False
         return [entry, doubt | _badge(_doubtful(mine), "danger")]
-    return [entry]
+    rows = _counted(model, mine)
+    return [entry if rows is None else entry | _badge(rows, "primary")]
 
 
 def _badge(rows: QuerySet[Any], variant: str) -> dict[str, str]:
     found = _count(rows)
     return {} if found == "0" else {"badge": found, "badge_variant": variant}
+
+
+def _counted(model: type[Model], mine: dict[str, Any]) -> QuerySet[Any] | None:
+    """What waits for people, of the models that the sidebar counts."""
+    if model is Proposal:
+        return _pending(mine)
+    if model is SupervisionSession:
+        return Run.objects.waiting_for_supervisor().filter(**mine)
+    return None
 
 
 def _list(model: type[Model]) -> str:
@@ -209,7 +244,21 @@ def _numbers(mine: dict[str, Any]) -> list[tuple[str, str, str]]:
     ):
         rows = Execution.objects.filter(**mine, state=state)
         found.append((label, _count(rows), f"{_list(Execution)}?state__exact={state}"))
-    return [*found, ("Forms to answer", _count(_unanswered(mine)), _unanswered_list())]
+    found.append(("Forms to answer", _count(_unanswered(mine)), _unanswered_list()))
+    unwatched = Run.objects.waiting_for_supervisor().filter(**mine)
+    found.append(("Runs waiting for a supervisor", _count(unwatched), _list(SupervisionSession)))
+    return [*found, *_learning(mine)]
+
+
+def _learning(mine: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What students learn, and what can be tried again since they did."""
+    under_way = TrainingSession.objects.filter(**mine, state=TrainingState.IN_PROGRESS)
+    free = BlockedTrigger.objects.filter(**mine, resolved_at__isnull=False, retried_as__isnull=True)
+    trainings = f"{_list(TrainingSession)}?state__exact={TrainingState.IN_PROGRESS}"
+    return [
+        ("Trainings under way", _count(under_way), trainings),
+        ("Triggers to retry", _count(free), f"{_list(BlockedTrigger)}?standing=free"),
+    ]
 
 
 def _waiting(mine: dict[str, Any]) -> Table:
@@ -256,6 +305,27 @@ def _forms(mine: dict[str, Any]) -> list[Table]:
         more=_unanswered_list(),
     )
     return [table] if found else []
+
+
+def _live(mine: dict[str, Any]) -> list[Table]:
+    """What is watched now, and what waits to be; nothing where nothing is live."""
+    sessions = SupervisionSession.objects.live().filter(**mine).select_related("agent", "run")
+    waiting = Run.objects.waiting_for_supervisor().filter(**mine).select_related("agent")
+    rows = [
+        (link(each, each.agent.name), badge(each.state), ago(each.created_at))
+        for each in sessions[:SHOWN]
+    ]
+    rows += [
+        (
+            anchor(_list(SupervisionSession), each.agent.name),
+            badge(each.state, "waits for a supervisor"),
+            ago(each.created_at),
+        )
+        for each in waiting[:SHOWN]
+    ]
+    headers = ("Agent", "State", "Since")
+    more = {"more": _list(SupervisionSession), "more_label": "All that is live"}
+    return [Table("Live now", headers, rows, **more)] if rows else []
 
 
 def _in_doubt(mine: dict[str, Any]) -> Table:

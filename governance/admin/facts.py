@@ -35,6 +35,13 @@ TONES = {
     "succeeded": "good",
     "published": "good",
     "in force": "good",
+    "completed": "good",
+    "scheduled": "info",
+    "in_progress": "info",
+    "may be retried": "info",
+    "blocked": "warn",
+    "passed": "good",
+    "complete": "good",
     "approved": "info",
     "claimed": "info",
     "sent": "info",
@@ -42,10 +49,18 @@ TONES = {
     "queued": "info",
     "proposed": "warn",
     "paused": "warn",
+    "aborted": "warn",
+    "limited": "warn",
     "halted": "bad",
     "in_doubt": "bad",
     "failed": "bad",
     "rejected": "bad",
+    "abandoned": "warn",
+    # severities
+    "critical": "bad",
+    "high": "bad",
+    "medium": "warn",
+    "low": "info",
 }
 """How a word is coloured; any other word is grey. The word itself is always written."""
 
@@ -85,11 +100,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A link to a page where something can be done. `danger`: it stops or ends something."""
+    """A link to a page where something can be done. `danger`: it stops or ends something.
+
+    `post`: it is no link, but does it.
+    """
 
     label: str
     url: str
     danger: bool = False
+    post: bool = False
 
 
 def fact(label: str, value: Any) -> Fact:

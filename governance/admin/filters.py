@@ -21,6 +21,7 @@ class AgentFilter(SimpleListFilter):
 
     title = "agent"
     parameter_name = "agent"
+    column = "agent_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """By name."""
@@ -30,7 +31,7 @@ class AgentFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """The rows of one agent."""
-        return _of(queryset, "agent_id", self.value())
+        return _of(queryset, self.column, self.value())
 
 
 class WorkspaceFilter(SimpleListFilter):

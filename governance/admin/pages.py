@@ -238,6 +238,7 @@ class FactsAdmin(RecordAdmin):
 
     pages: ClassVar[tuple[type[RowPage], ...]] = ()
     add_page: ClassVar[type[AddPage] | None] = None
+    page_template: ClassVar[str] = "admin/governance/facts_page.html"
     # Whether ledger entries are about such rows.
     has_trail: ClassVar[bool] = True
 
@@ -248,6 +249,10 @@ class FactsAdmin(RecordAdmin):
     def links(self, request: HttpRequest, row: Any) -> list[Button]:
         """Further buttons, besides those of `pages`."""
         return []
+
+    def beside(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """What a template of its own needs, besides the sections and the buttons."""
+        return {}
 
     def get_urls(self) -> list[URLPattern]:
         """The pages come first: Django's own patterns would take their addresses."""
@@ -291,8 +296,9 @@ class FactsAdmin(RecordAdmin):
             "shown": visible(str(row)),
             "sections": self.sections(request, row),
             "buttons": self._buttons(request, row),
+            **self.beside(request, row),
         }
-        return TemplateResponse(request, "admin/governance/facts_page.html", context)
+        return TemplateResponse(request, self.page_template, context)
 
     def _buttons(self, request: HttpRequest, row: Any) -> list[Button]:
         offered = [page for page in self.pages if page.offered(row)]

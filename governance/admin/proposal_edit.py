@@ -26,7 +26,7 @@ from governance.admin.facts import badge
 from governance.admin.proposal_page import Sent
 from governance.admin.rendering import schema_form
 from governance.admin.rendering.schema_form import Field, FormError
-from governance.admin.rendering.visible import visible
+from governance.admin.rendering.visible import json_escaped, visible
 from governance.domain.errors import (
     GovernanceError,
     InvalidInput,
@@ -39,7 +39,7 @@ from governance.domain.words import Route
 from governance.models import Proposal
 from governance.policy import plans, redaction
 from governance.policy.plans import Plan
-from governance.services import clearing, reviews
+from governance.services import clearing, proposals, reviews
 
 PREFIX = "plan/"
 """Begins the name of every input that is a part of the plan."""
@@ -167,7 +167,7 @@ class EditView(View):
             "agent_url": frame.link_to(self.admin, row.agent),
             "draft": draft,
             "error": visible(draft.error),
-            "seen_plan": steps.carried(plan),
+            "seen_plan": json_escaped(steps.carried(plan)),
             "forms": [
                 (one, _form(step, schemas[step.id], draft))
                 for one, step in zip(shown, plan.steps, strict=True)
@@ -200,10 +200,13 @@ def weigh(row: Proposal, edited: Plan) -> Preview:
     """What the edit changes, and whether schemas and gate would let it pass now. Reads only."""
     now = plans.parse_text(row.plan_in_force)
     difference = plans.difference(now.as_json(), edited.as_json())
-    carried = canonical_text(redaction.conceal(edited.as_json(), now.as_json()))
+    carried = json_escaped(canonical_text(redaction.conceal(edited.as_json(), now.as_json())))
+    own = proposals.is_systems(now)
     try:
-        clearing.look_up(edited, agent=row.agent)
-        cleared = clearing.clear(edited, agent=row.agent, run=row.run)
+        if own:
+            reviews.require_same_subject(now, edited)
+        clearing.look_up(edited, agent=row.agent, by_system=own)
+        cleared = clearing.clear(edited, agent=row.agent, run=row.run, by_system=own)
     except (InvalidInput, NotFound) as error:
         shown = frame.shown_difference(difference)
         return Preview(carried, shown, [visible(str(error))], [], invalid=True)
@@ -280,7 +283,7 @@ def _restored(step: plans.Step, typed: dict[str, Json]) -> dict[str, Json]:
 
 def _unmasked(row: Proposal, text: str) -> Plan:
     """The plan that a preview carried. Raises InvalidInput."""
-    carried = parse_json(text, what="plan", max_bytes=plans.MAX_BYTES)
+    carried = parse_json(text, what="plan", max_bytes=proposal_page.MAX_CARRIED)
     return plans.parse(redaction.restore(carried, plans.parse_text(row.plan_in_force).as_json()))
 
 

@@ -10,13 +10,21 @@ from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from governance.admin import filings, frame, proposal_queue, steps
+from governance.admin import (
+    filings,
+    frame,
+    proposal_advice,
+    proposal_queue,
+    steps,
+    training_facts,
+)
 from governance.admin.base import ledger_url
 from governance.admin.facts import badge
 from governance.admin.proposal_standing import changes_in, is_overdue, is_waiting, standing
-from governance.admin.rendering.visible import visible, visible_json
+from governance.admin.rendering.visible import json_escaped, visible, visible_json
 from governance.domain.errors import GovernanceError, InvalidInput
 from governance.domain.states import ProposalState
+from governance.domain.values import parse_json
 from governance.domain.words import ReviewVerdict
 from governance.models import Decision, Execution, LedgerEntry, Proposal, Review
 from governance.policy import plans
@@ -30,8 +38,12 @@ RELATED = (
     "run__trigger",
     "policy",
     "decided_by",
+    "decided_on_advice__adviser",
 )
 """What the page reads of a proposal, in one query."""
+
+MAX_CARRIED = 3 * plans.MAX_BYTES
+"""Longest plan in a form, in bytes: hidden characters stand there as their escapes."""
 
 MAX_TRAIL, MAX_LATER = 200, 50
 """How much of the trail, and of the gate's later answers, the page itself shows."""
@@ -153,7 +165,10 @@ def page(
         "changes": changes,
         "edit": frame.shown_difference(row.edit),
         "workflows": filings.origins(admin, row, how),
-        "seen_plan": _carried(row),
+        "seen_plan": json_escaped(_carried(row)),
+        "decider": visible(row.decider),
+        "advice": proposal_advice.of_proposal(request, row),
+        "training": training_facts.of_proposal(row),
         "claim": {
             "title": visible(clean_text(row.title)) if how.titled else "",
             "reasoning": visible(clean_text(row.reasoning)),
@@ -175,7 +190,7 @@ def page(
 def parsed(text: str) -> Plan | None:
     """A plan a form carried; None for what is none."""
     try:
-        return plans.parse_text(text)
+        return plans.parse(parse_json(text, what="plan", max_bytes=MAX_CARRIED))
     except InvalidInput:
         return None
 
@@ -292,6 +307,9 @@ def _outcome(admin: ModelAdmin[Any], row: Proposal) -> dict[str, Any]:
 
 def _event(entry: LedgerEntry) -> dict[str, Any]:
     body = entry.data
+    what = _HAPPENED.get(entry.kind, entry.kind.replace("_", " ").replace(".", ": "))
+    if entry.kind == "proposal.approved" and "advice" in body["data"]:
+        what = "approved it on an agent’s advice, as this workspace lets it"
     said = body["data"].get("comment") or body["data"].get("reason") or ""
     # A rejection is a review and the end of the proposal; its reason is said once.
     repeated = entry.kind == "proposal.rejected"
@@ -299,6 +317,6 @@ def _event(entry: LedgerEntry) -> dict[str, Any]:
         "at": entry.created_at,
         "who": visible(body["by"]["label"]),
         "kind": body["by"]["kind"],
-        "what": _HAPPENED.get(entry.kind, entry.kind.replace("_", " ").replace(".", ": ")),
+        "what": what,
         "said": "" if repeated else visible(str(said)),
     }

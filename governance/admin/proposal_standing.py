@@ -17,6 +17,7 @@ from governance.models import Execution, PolicyVersion, Proposal, Review
 from governance.policy import plans
 from governance.policy.plans import Plan
 from governance.services import executions
+from governance.services.proposals import START_ACTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,9 @@ def is_waiting(row: Proposal) -> bool:
     return row.state == ProposalState.PROPOSED and row.expires_at > timezone.now()
 
 
-def is_system_start(types: steps.Catalogue) -> bool:
-    """Whether the system itself filed it: such a plan has nothing to edit."""
-    return any(found.system_only for found in types.values())
+def is_start(types: steps.Catalogue) -> bool:
+    """Whether it only lets a run begin: such a plan has nothing to edit."""
+    return START_ACTION in types
 
 
 def standing(
@@ -82,7 +83,7 @@ def standing(
     return Standing(
         decide=decide,
         approve=approve,
-        edit=approve and not is_system_start(types),
+        edit=approve and not is_start(types),
         cancel=allowed and (waiting or (row.state == ProposalState.APPROVED and not under_way)),
         why_not=_why_not(row, allowed=allowed, mine=mine),
         under_way=under_way,

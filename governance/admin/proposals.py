@@ -21,6 +21,7 @@ from governance.admin.facts import badge
 from governance.admin.filings import Line
 from governance.admin.filters import AgentFilter, WorkspaceFilter
 from governance.admin.paging import KeysetChangeList
+from governance.admin.proposal_advice import AskView
 from governance.admin.proposal_edit import EditView
 from governance.admin.proposal_standing import verdict_of
 from governance.admin.proposal_verdicts import VERBS, VerdictView
@@ -127,6 +128,7 @@ class ProposalAdmin(RecordAdmin):
         """The pages of a proposal come first: Django's own patterns would take their addresses."""
         views = {verb: VerdictView.as_view(admin=self, verb=verb) for verb in VERBS}
         views["edit"] = EditView.as_view(admin=self)
+        views["ask"] = AskView.as_view(admin=self)
         own = [
             path(
                 f"<path:object_id>/{slug}/",
@@ -233,5 +235,6 @@ def _line(
             one.verdict == ReviewVerdict.APPROVE and one.digest == row.digest for one in reviews
         ),
         "mine": _MINE[ReviewVerdict(mine.verdict)] if mine else "",
+        "decider": visible(row.decider),
         "closing_reason": visible(row.closing_reason),
     }

@@ -11,10 +11,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from governance.admin.base import may
 from governance.admin.decisions import question_of
 from governance.admin.facts import (
+    Button,
     Facts,
     Table,
+    anchor,
     badge,
     bullets,
     code,
@@ -22,13 +25,18 @@ from governance.admin.facts import (
     fact,
     json_block,
     link,
+    page_of,
     when,
 )
 from governance.admin.filters import AgentFilter, WorkspaceFilter
 from governance.admin.pages import FactsAdmin, Section
+from governance.admin.proposal_advice import AskAboutRunPage
+from governance.admin.proposal_advice import table as advice_table
 from governance.admin.rendering.visible import visible
 from governance.admin.steps import keys_of
-from governance.models import Decision, Execution, Proposal, Run, Trigger
+from governance.domain.roles import Right
+from governance.models import Decision, Execution, Proposal, Run, SupervisionSession, Trigger
+from governance.models.run import RUN_ENDED
 from governance.policy.redaction import clean
 
 MOST_EVENTS = 100
@@ -91,6 +99,7 @@ class RunAdmin(OfAgentAdmin):
     list_display = ("at", "shown_agent", "shown_trigger", "shown_state", "shown_maturity", "ended")
     list_filter = (WorkspaceFilter, AgentFilter, "state", "kind")
     list_select_related = ("agent", "trigger")
+    pages = (AskAboutRunPage,)
 
     @admin.display(description="Trigger")
     def shown_trigger(self, row: Run) -> SafeString:
@@ -125,7 +134,45 @@ class RunAdmin(OfAgentAdmin):
             fact("Ended", when(row.finished_at)),
             fact("Outcome", row.outcome),
         ]
-        return [Facts("Run", facts), _timeline(row)]
+        return [Facts("Run", facts), *_sessions(row), *_advice(row), _timeline(row)]
+
+    def links(self, request: HttpRequest, row: Run) -> list[Button]:
+        """To watch it, or to where it is watched."""
+        session = SupervisionSession.objects.of_run(row.pk)
+        if session is not None:
+            return [Button("Open the console", page_of(session))]
+        if row.state in RUN_ENDED or not may(request, row, Right.SUPERVISE):
+            return []
+        watch = reverse("admin:governance_supervisionsession_watch", args=[row.pk])
+        return [Button("Watch", watch, post=True)]
+
+
+def _sessions(row: Run) -> list[Section]:
+    """Who watched it; nothing where nobody did."""
+    found = list(row.supervision_sessions.select_related("agent", "supervisor"))
+    if not found:
+        return []
+    return [
+        Table(
+            "Supervision",
+            ("Began", "Supervisor", "State", "Rating"),
+            [
+                (
+                    anchor(page_of(each), f"{each.created_at:%Y-%m-%d %H:%M:%S}"),
+                    draw(each.supervisor.get_username()),
+                    badge(each.state),
+                    draw(f"{each.rating} of 5" if each.rating else None),
+                )
+                for each in found
+            ],
+        )
+    ]
+
+
+def _advice(row: Run) -> list[Section]:
+    """What agents that were asked about it said; nothing where none was."""
+    given = list(row.advice.select_related("adviser").order_by("created_at", "id"))
+    return [advice_table(given)] if given else []
 
 
 def _answers(row: Trigger) -> Table:

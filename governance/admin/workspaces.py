@@ -14,16 +14,28 @@ from django.utils.safestring import SafeString
 from governance.admin.base import workspaces_of
 from governance.admin.facts import Facts, Table, badge, bullets, draw, fact, link, page_of, when
 from governance.admin.filters import WorkspaceFilter
-from governance.admin.forms import InWorkspaceForm, line, select
+from governance.admin.forms import InWorkspaceForm, line, select, switch
 from governance.admin.pages import AddPage, FactsAdmin, ReasonPage, RowPage, Section
+from governance.admin.proposal_advice import switch_facts
 from governance.domain.actors import Actor
 from governance.domain.errors import StaleState
 from governance.domain.roles import RIGHTS, Role
 from governance.domain.states import WorkspaceState
 from governance.models import Membership, PolicyVersion, Workspace
-from governance.services import memberships, workspaces
+from governance.services import advice, memberships, workspaces
 
 MOST_MEMBERS = 200
+
+
+class AdviceForm(forms.Form):
+    """The switch."""
+
+    allowed = forms.BooleanField(
+        label="Advice may approve such plans by itself",
+        required=False,
+        widget=switch(),
+        help_text="Off unless a governor switches it on. The ledger keeps each change.",
+    )
 
 
 class HaltPage(ReasonPage):
@@ -57,12 +69,42 @@ class ResumePage(ReasonPage):
         workspaces.resume(workspace=self.row, reason=reason, by=by)
 
 
+class AdvicePage(RowPage):
+    """The switch that lets advice approve, set to what it is not."""
+
+    label = "Change what advice may do"
+    slug = "advice"
+    title = "What advice may do in"
+    explanation = (
+        "An autonomous agent can be asked what it thinks of a proposal. That is advice, and "
+        "nobody's approval. You may let advice that is for a plan approve it without a person: "
+        "only where every step is reversible, of complexity 1 or 2, and one approval is enough; "
+        "never a start or a training. The proposal, its history and the ledger then say that "
+        "advice decided, and whose."
+    )
+    done = "It holds from the next answer of an adviser on."
+    form_class = AdviceForm
+
+    def initial(self) -> dict[str, Any]:
+        """As it is."""
+        return {"allowed": self.row.advice_may_approve}
+
+    def token(self, row: Any) -> str:
+        """The setting that was seen."""
+        return str(row.advice_may_approve)
+
+    def save(self, data: Any, by: Actor) -> str:
+        """Set it."""
+        advice.allow_to_approve(workspace=self.row, allowed=data["allowed"], by=by)
+        return page_of(self.row)
+
+
 @admin.register(Workspace)
 class WorkspaceAdmin(FactsAdmin):
     """One's workspaces; they are created by the command `setup`."""
 
     list_display = ("name", "shown_state", "since")
-    pages = (HaltPage, ResumePage)
+    pages = (HaltPage, ResumePage, AdvicePage)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """A workspace belongs to itself."""
@@ -92,7 +134,7 @@ class WorkspaceAdmin(FactsAdmin):
             ("Person", "Role"),
             [(link(each, each.user.get_username()), badge(each.role)) for each in people],
         )
-        return [Facts("Workspace", facts), table]
+        return [Facts("Workspace", facts), switch_facts(row.advice_may_approve), table]
 
 
 class RoleForm(forms.Form):

@@ -53,6 +53,18 @@ class StaleState(GovernanceError):
     code = "stale_state"
 
 
+class NotReady(GovernanceError):
+    """The agent has not shown enough for what was asked."""
+
+    code = "not_ready"
+
+
+class RunHeld(StaleState):
+    """A supervisor holds the run's next action, or has yet to appear; ask again later."""
+
+    code = "run_held"
+
+
 class AlreadyDecided(StaleState):
     """Somebody decided the proposal first."""
 

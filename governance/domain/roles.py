@@ -23,15 +23,16 @@ class Right(TextChoices):
     VIEW = "view", "read what the workspace holds"
     START = "start", "start an agent by hand"
     DECIDE = "decide", "decide proposals"
-    GOVERN = "govern", "own agents, action types, policy, grants and ceilings"
+    SUPERVISE = "supervise", "watch live runs and accompany training"
+    GOVERN = "govern", "govern agents, action types, policy, grants and ceilings"
 
 
 RIGHTS: Mapping[str, frozenset[Right]] = {
     Role.VIEWER: frozenset({Right.VIEW}),
     Role.AUDITOR: frozenset({Right.VIEW}),
     Role.REVIEWER: frozenset({Right.VIEW, Right.DECIDE}),
-    Role.SUPERVISOR: frozenset({Right.VIEW, Right.START, Right.DECIDE}),
-    Role.GOVERNOR: frozenset({Right.VIEW, Right.START, Right.DECIDE, Right.GOVERN}),
+    Role.SUPERVISOR: frozenset({Right.VIEW, Right.START, Right.DECIDE, Right.SUPERVISE}),
+    Role.GOVERNOR: frozenset(Right),
 }
 
 

@@ -127,6 +127,43 @@ class DeviceCommandState(TextChoices):
     EXPIRED = "expired", "Expired"
 
 
+class SupervisionState(TextChoices):
+    """Paused: the run's next action waits."""
+
+    RUNNING = "running", "Running"
+    PAUSED = "paused", "Paused"
+    COMPLETED = "completed", "Completed"
+    TERMINATED = "terminated", "Terminated"
+    FAILED = "failed", "Failed"
+
+
+class TrainingState(TextChoices):
+    """How an agent's training goes."""
+
+    SCHEDULED = "scheduled", "Scheduled"
+    IN_PROGRESS = "in_progress", "In progress"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class ExamState(TextChoices):
+    """Only a passed exam can promote; an aborted one says nothing about the agent."""
+
+    RUNNING = "running", "Running"
+    PASSED = "passed", "Passed"
+    FAILED = "failed", "Failed"
+    ABORTED = "aborted", "Aborted"
+
+
+class ConstitutionState(TextChoices):
+    """A draft may change; a published version never does."""
+
+    DRAFT = "draft", "Draft"
+    PUBLISHED = "published", "Published"
+    DISCARDED = "discarded", "Discarded"
+
+
 @dataclass(frozen=True)
 class Lifecycle:
     """One lifecycle: its initial state and, from each state, where a row may go."""
@@ -296,6 +333,65 @@ DEVICE_COMMAND = _lifecycle(
     },
 )
 
+SUPERVISION = _lifecycle(
+    "supervision session",
+    SupervisionState.RUNNING,
+    {
+        SupervisionState.RUNNING: {
+            SupervisionState.PAUSED,
+            SupervisionState.COMPLETED,
+            SupervisionState.TERMINATED,
+            SupervisionState.FAILED,
+        },
+        SupervisionState.PAUSED: {
+            SupervisionState.RUNNING,
+            SupervisionState.COMPLETED,
+            SupervisionState.TERMINATED,
+            SupervisionState.FAILED,
+        },
+        SupervisionState.COMPLETED: set(),
+        SupervisionState.TERMINATED: set(),
+        SupervisionState.FAILED: set(),
+    },
+)
+
+TRAINING = _lifecycle(
+    "training session",
+    TrainingState.SCHEDULED,
+    {
+        TrainingState.SCHEDULED: {TrainingState.IN_PROGRESS, TrainingState.CANCELLED},
+        TrainingState.IN_PROGRESS: {
+            TrainingState.COMPLETED,
+            TrainingState.FAILED,
+            TrainingState.CANCELLED,
+        },
+        TrainingState.COMPLETED: set(),
+        TrainingState.FAILED: set(),
+        TrainingState.CANCELLED: set(),
+    },
+)
+
+EXAM = _lifecycle(
+    "exam",
+    ExamState.RUNNING,
+    {
+        ExamState.RUNNING: {ExamState.PASSED, ExamState.FAILED, ExamState.ABORTED},
+        ExamState.PASSED: set(),
+        ExamState.FAILED: set(),
+        ExamState.ABORTED: set(),
+    },
+)
+
+CONSTITUTION = _lifecycle(
+    "constitution version",
+    ConstitutionState.DRAFT,
+    {
+        ConstitutionState.DRAFT: {ConstitutionState.PUBLISHED, ConstitutionState.DISCARDED},
+        ConstitutionState.PUBLISHED: set(),
+        ConstitutionState.DISCARDED: set(),
+    },
+)
+
 ALL = (
     WORKSPACE,
     AGENT,
@@ -308,4 +404,8 @@ ALL = (
     STEP,
     DEVICE,
     DEVICE_COMMAND,
+    SUPERVISION,
+    TRAINING,
+    EXAM,
+    CONSTITUTION,
 )

@@ -166,3 +166,85 @@ class CredentialKind(TextChoices):
     TOKEN = "token", "Token or key"
     PASSWORD = "password", "Password"
     URL = "url", "Secret URL (such as a webhook's)"
+
+
+class InterventionKind(TextChoices):
+    """What a person does to a run they watch."""
+
+    PAUSE = "pause", "Pause"
+    RESUME = "resume", "Resume"
+    CORRECT = "correct", "Correct"
+    TERMINATE = "terminate", "Terminate"
+
+
+class Availability(TextChoices):
+    """Whether a person can be given a run to watch."""
+
+    ONLINE = "online", "Online"
+    AWAY = "away", "Away"
+    OFFLINE = "offline", "Offline"
+
+
+class Opinion(TextChoices):
+    """What an agent that was asked for advice thinks. Nobody's approval."""
+
+    FOR = "for", "For"
+    AGAINST = "against", "Against"
+    UNSURE = "unsure", "Unsure"
+
+
+class EvidenceKind(TextChoices):
+    """An outcome that says something about one agent and one action type."""
+
+    CLEAN_APPROVAL = "clean_approval", "Clean approval"
+    EDITED_APPROVAL = "edited_approval", "Edited approval"
+    REJECTION = "rejection", "Rejection"
+    INTERVENTION = "intervention", "Intervention"
+    FAILURE = "failure", "Failure"
+    VIOLATION = "violation", "Violation"
+
+
+class EpisodeSource(TextChoices):
+    """Where an episode comes from."""
+
+    RUN = "run", "Run"
+    PROPOSAL = "proposal", "Decided proposal"
+    IMPORTED = "imported", "Imported"
+
+
+class EpisodeOutcome(TextChoices):
+    """How a finished piece of work ended."""
+
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    ABANDONED = "abandoned", "Abandoned"
+
+
+class SegmentKind(TextChoices):
+    """What one part of an episode is."""
+
+    MESSAGE = "message", "Message"
+    ACTION = "action", "Action"
+    DECISION = "decision", "Decision"
+    INTERVENTION = "intervention", "Intervention"
+    RESULT = "result", "Result"
+
+
+class Severity(TextChoices):
+    """How bad a violation is."""
+
+    LOW = "low", "Low"
+    MEDIUM = "medium", "Medium"
+    HIGH = "high", "High"
+    CRITICAL = "critical", "Critical"
+
+
+class ChangeReason(TextChoices):
+    """Why an agent's maturity changed."""
+
+    EXAM = "exam", "Exam passed"
+    TRAINING = "training", "Training completed"
+    VIOLATION = "violation", "Critical violation"
+    GOVERNOR = "governor", "A governor's word"
+    FLOOR = "floor", "Evidence below the floor"
+    FINGERPRINT = "fingerprint", "Fingerprint changed"

@@ -21,6 +21,13 @@ from governance.models import Execution, ExecutionStep
 OnFinish = Callable[[Execution, Actor], None]
 """Called in the finishing transaction, with the execution in its new state."""
 
+BeforeStep = Callable[[ExecutionStep], None]
+"""Called before a step, in a transaction that holds the execution. ActionWaits puts it off until
+somebody has acted; ActionFailed stops it."""
+
+OnStep = Callable[[ExecutionStep], None]
+"""Called in the transaction that moved a step, with the step in its new state."""
+
 SILENCE = "The lease ran out before an outcome was reported."
 
 MAX_LAPSES = 20

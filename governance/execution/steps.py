@@ -13,11 +13,11 @@ from django.utils import timezone
 from governance import gate, lifecycle
 from governance.domain.actors import Actor
 from governance.domain.errors import GovernanceError, InvalidInput, LeaseLost, NotFound
-from governance.domain.states import ExecutionState, RunState, StepState
+from governance.domain.states import ExecutionState, StepState
 from governance.domain.values import Json, canonical_text, require_storable
 from governance.domain.words import Effect, Route
 from governance.execution import claims, failpoints, registry
-from governance.execution.claims import OnFinish
+from governance.execution.claims import BeforeStep, OnFinish, OnStep
 from governance.execution.deadline import DeadlineExceeded, deadline
 from governance.execution.heartbeat import Heartbeat
 from governance.execution.registry import (
@@ -27,7 +27,7 @@ from governance.execution.registry import (
     ActionWaits,
     StepContext,
 )
-from governance.models import Execution, ExecutionStep, Run
+from governance.models import Execution, ExecutionStep
 from governance.policy import plans, references
 from governance.policy.plans import Step
 from governance.policy.redaction import clean, named_secrets, redact
@@ -61,6 +61,8 @@ class Work:
     by: Actor
     lease: datetime.timedelta
     on_finish: OnFinish
+    before_step: BeforeStep
+    on_step: OnStep
 
 
 def carry_out(work: Work, row: ExecutionStep, step: Step, outputs: references.Outputs) -> None:
@@ -69,6 +71,8 @@ def carry_out(work: Work, row: ExecutionStep, step: Step, outputs: references.Ou
     Leaves `row` in its new state; or, when it will be tried again, as it was, with the execution
     put back to `ready`. Raises LeaseLost.
     """
+    if _held_back(work, row):
+        return
     try:
         wanted = step.when is None or references.holds(step.when, outputs)
         params = references.resolve(step.params, outputs) if wanted else {}
@@ -80,7 +84,7 @@ def carry_out(work: Work, row: ExecutionStep, step: Step, outputs: references.Ou
         _settle(work, row, Outcome(StepState.SKIPPED, error=f"`{step.when}` was false."))
         return
     step = replace(step, params=params)
-    refusal = _without_handler(step) or _run_is_over(work) or _refused_by_gate(work, row, step)
+    refusal = _without_handler(step) or _refused_by_gate(work, row, step)
     failpoints.reach("cleared")
     if refusal:
         _stop(work, row, refusal)
@@ -116,24 +120,27 @@ def check_output(output: Json) -> None:
     require_storable(output, what="output", max_bytes=MAX_OUTPUT_BYTES)
 
 
+def _held_back(work: Work, row: ExecutionStep) -> bool:
+    """Whether somebody keeps this step from being carried out, now or for good."""
+    with transaction.atomic():
+        claims.hold(work.execution, lease=work.lease)
+        try:
+            work.before_step(row)
+        except ActionWaits as wait:
+            _wait(work, row, wait)
+        except ActionFailed as error:
+            _stop(work, row, str(error))
+        else:
+            return False
+    return True
+
+
 def _without_handler(step: Step) -> str:
     try:
         registry.find(step.action_type)
     except NotFound as error:
         return str(error)
     return ""
-
-
-def _run_is_over(work: Work) -> str:
-    """Why nothing goes on in a run that failed or was abandoned; empty when it may.
-
-    What a run that succeeded left behind is carried out.
-    """
-    states = Run.objects.filter(executions=work.execution.pk).values_list("state", flat=True)
-    state = states.first()
-    if state not in {RunState.FAILED, RunState.ABANDONED}:
-        return ""
-    return f"The run {RunState(state).standing}; nothing is carried out in it any more."
 
 
 def _refused_by_gate(work: Work, row: ExecutionStep, step: Step) -> str:
@@ -199,6 +206,7 @@ def _run_remote(work: Work, row: ExecutionStep, step: Step) -> None:
         with transaction.atomic():
             claims.hold(work.execution, lease=work.lease)
             lifecycle.move(row, to=StepState.SENT, by=work.by, fields={"sent_at": timezone.now()})
+            work.on_step(row)
     failpoints.reach("sent")
     claims.hold(work.execution, lease=work.lease)  # stopped for a while, we may have lost it
     if resending and row.effect != Effect.KEYED:
@@ -274,6 +282,8 @@ def _conclude(work: Work, row: ExecutionStep, outcome: Outcome) -> None:
         )
     else:
         record(row, outcome, by=work.by)
+    if not again:
+        work.on_step(row)
 
 
 def _wait(work: Work, row: ExecutionStep, wait: ActionWaits) -> None:

@@ -9,6 +9,7 @@ from governance.handlers import (
     form_answer,
     integration_connect,
     run_start,
+    training_start,
     workflow_trigger,
 )
 
@@ -21,6 +22,7 @@ for _spec in (
     integration_connect.SPEC,
     integration_connect.KEYED_SPEC,
     run_start.SPEC,
+    training_start.SPEC,
     workflow_trigger.SPEC,
 ):
     registry.register(_spec)

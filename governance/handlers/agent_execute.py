@@ -70,11 +70,16 @@ def handle(context: StepContext, params: dict[str, Json]) -> dict[str, Json]:
 
 
 def _nothing_ran(started: Started) -> str:
+    """Why, and what may still come of it without being asked again."""
     route = started.decision.route
     text = f"The gate of {started.trigger.agent.name} answers {route}: "
     text += f"{'; '.join(started.decision.reasons)}. Nothing ran."
-    if route == Route.PROPOSAL and started.proposal:
+    if route == Route.SUPERVISION and started.run:
+        text += f" Its run {started.run.id} waits, and begins by itself once somebody watches it."
+    elif route == Route.PROPOSAL and started.proposal:
         text += f" Proposal {started.proposal.id} to start it waits for people."
+    elif route == Route.TRAINING and started.proposal:
+        text += f" Its training is proposal {started.proposal.id}."
     return text
 
 

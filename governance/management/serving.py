@@ -16,6 +16,8 @@ from typing import Self
 import uvicorn
 from django.conf import settings
 
+from governance.streams.hub import HUB
+
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 60
@@ -67,6 +69,15 @@ class WorkerProcess:
                 self._process = self._start()
 
 
+class Server(uvicorn.Server):
+    """Ends the open streams when it is told to stop: it would wait for them."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called by a signal."""
+        HUB.close()
+        super().handle_exit(sig, frame)
+
+
 def serve(*, host: str, port: int) -> None:
     """Serve until Ctrl-C or SIGTERM; returns when both have stopped. Raises OSError."""
     config = uvicorn.Config(
@@ -77,12 +88,13 @@ def serve(*, host: str, port: int) -> None:
         access_log=False,
         lifespan="off",
         server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
     )
     if threading.current_thread() is threading.main_thread():
         # The server passes signals on when it has stopped; this one would end us there and then.
         signal.signal(signal.SIGTERM, _interrupt)
     with contextlib.suppress(KeyboardInterrupt), WorkerProcess():
-        uvicorn.Server(config).run()
+        Server(config).run()
     log.info("Stopped.")
 
 

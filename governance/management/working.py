@@ -16,7 +16,17 @@ from django.db import DatabaseError, connection
 from governance import engines
 from governance.domain.errors import LeaseLost
 from governance.execution import holder
-from governance.services import agent_runs, device_commands, executions, proposals
+from governance.management.hosting import Programs
+from governance.services import (
+    advice,
+    device_commands,
+    exams,
+    executions,
+    programs,
+    promotions,
+    proposals,
+    supervision,
+)
 
 log = logging.getLogger(__name__)
 
@@ -55,23 +65,33 @@ class Sweeper:
         self.counts["swept_to_in_doubt"] += swept["in_doubt"]
         self.counts["proposals_expired"] += proposals.expire_overdue(by=self.by)
         self.counts["device_commands_settled"] += device_commands.settle_overdue(by=self.by)
-        self.counts["runs_abandoned"] += agent_runs.abandon_overdue(by=self.by)
+        self.counts["runs_abandoned"] += programs.abandon_overdue(by=self.by)
+        self.counts["runs_begun"] += supervision.assign_waiting(by=self.by)
+        self.counts["sessions_paused"] += supervision.pause_unwatched(by=self.by)
+        self.counts["advice_given_up"] += advice.give_up_silent(by=self.by)
+        self.counts["exams_aborted"] += exams.abort_overdue(by=self.by)
+        self.counts["proposals_withdrawn"] += promotions.ask_again(by=self.by)
         self.counts["delivered_again"] += executions.redeliver()
 
     def _run(self) -> None:
         try:
-            while not self._stop.is_set():
-                self._sweep_safely()
-                if self._parent is not None and os.getppid() != self._parent:
-                    os.kill(os.getpid(), signal.SIGTERM)
-                    return
-                self._stop.wait(settings.GOVERNANCE_SWEEP_SECONDS)
+            with Programs() as programs:
+                self._look_after(programs)
         finally:
             connection.close()
 
-    def _sweep_safely(self) -> None:
+    def _look_after(self, programs: Programs) -> None:
+        while not self._stop.is_set():
+            self._sweep_safely(programs)
+            if self._parent is not None and os.getppid() != self._parent:
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            self._stop.wait(settings.GOVERNANCE_SWEEP_SECONDS)
+
+    def _sweep_safely(self, programs: Programs) -> None:
         try:
             self.sweep()
+            programs.look()
         except DatabaseError as error:
             log.warning("The database failed, sweeping again later: %s", error)
             connection.close()

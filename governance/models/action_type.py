@@ -63,6 +63,11 @@ class ActionType(Record):
         validators=[MinValueValidator(1), MaxValueValidator(MAX_TIMEOUT)],
         help_text="How long a handler may take.",
     )
+    domains = models.JSONField(
+        default=list,
+        blank=True,
+        help_text='What it is about, for rules of the constitution: a list such as ["payment"].',
+    )
     enabled = models.BooleanField(default=True)
     system_only = models.BooleanField(
         default=False, editable=False, help_text="Filed by the system; agents may not ask for it."

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from governance.domain import states
 from governance.domain.actors import Actor, ActorKind
@@ -29,7 +30,11 @@ class AgentQuerySet(RecordQuerySet["Agent"]):
 
 
 class Agent(Stateful, Record):
-    """Capabilities live at `configuration["capabilities"]`, a list of strings."""
+    """Capabilities live at `configuration["capabilities"]`, a list of strings.
+
+    `stint` counts the changes of its maturity: what it shows, it shows in a stint, and what was
+    shown before a demotion does not count after it. A new fingerprint begins a new one as well.
+    """
 
     LIFECYCLE: ClassVar = states.AGENT
 
@@ -50,6 +55,8 @@ class Agent(Stateful, Record):
         default=states.AGENT.initial,
         editable=False,
     )
+    stint = models.PositiveIntegerField(default=0, editable=False)
+    stint_began_at = models.DateTimeField(default=timezone.now, editable=False)
     confidence_score = models.FloatField(
         default=0.0, editable=False, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)]
     )

@@ -15,7 +15,9 @@ class Decision(Record):
     """Which question, the route, why, and under which policy. Never changed once written.
 
     `action_type` is text, not a key: an agent may ask for what does not exist.
-    `maturity` is what the agent's row said, even where that is no maturity.
+    `maturity` is what the agent's row said, even where that is no maturity. `params`: of what was
+    refused (denied, or sent to training), without secrets; what was let through has a plan, which
+    keeps them.
     """
 
     kind = models.CharField(max_length=20, choices=DecisionKind.choices)
@@ -33,6 +35,7 @@ class Decision(Record):
     action_type = models.CharField(max_length=100, blank=True)
     step = models.CharField(max_length=50, blank=True)
     params_digest = models.CharField(max_length=64, blank=True)
+    params = models.JSONField(null=True)
     route = models.CharField(max_length=20, choices=Route.choices)
     reasons = models.JSONField(default=list)
     matched_rules = models.JSONField(default=list)

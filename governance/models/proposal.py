@@ -97,6 +97,13 @@ class Proposal(Stateful, Record):
         editable=False,
         related_name="+",
     )
+    decided_on_advice = models.ForeignKey(
+        "governance.Advice",
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
     closing_reason = models.TextField(max_length=2_000, blank=True, editable=False)
 
     objects = ProposalQuerySet.as_manager()
@@ -119,8 +126,21 @@ class Proposal(Stateful, Record):
             one_of("route", Route.values, name="proposal_route_known"),
             state_check(states.PROPOSAL, name="proposal_state_known"),
             models.CheckConstraint(
-                condition=Q(decided_at__isnull=True, decided_by__isnull=True)
-                | Q(decided_at__isnull=False, decided_by__isnull=False),
+                condition=Q(
+                    decided_at__isnull=True,
+                    decided_by__isnull=True,
+                    decided_on_advice__isnull=True,
+                )
+                | Q(
+                    decided_at__isnull=False,
+                    decided_by__isnull=False,
+                    decided_on_advice__isnull=True,
+                )
+                | Q(
+                    decided_at__isnull=False,
+                    decided_by__isnull=True,
+                    decided_on_advice__isnull=False,
+                ),
                 name="proposal_decided_pair",
             ),
             models.CheckConstraint(
@@ -147,6 +167,13 @@ class Proposal(Stateful, Record):
     def plan_in_force(self) -> str:
         """The canonical text of the plan that an approval would carry out."""
         return self.plan if self.edited_plan is None else self.edited_plan
+
+    @property
+    def decider(self) -> str:
+        """Who decided it, as in "approved {decider}"; empty where nobody did."""
+        if self.decided_on_advice is not None:
+            return f"on the advice of the agent {self.decided_on_advice.adviser.name}"
+        return f"by {self.decided_by.get_username()}" if self.decided_by else ""
 
     @property
     def edit(self) -> list[dict[str, Json]]:

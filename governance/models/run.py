@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import models
 
 from governance.domain import states
-from governance.domain.states import RunState
+from governance.domain.states import AgentState, RunState, WorkspaceState
 from governance.domain.words import Maturity, Route, RunKind, TriggerSource
 from governance.models.agent import Agent
 from governance.models.base import (
@@ -49,8 +49,26 @@ class Trigger(Record):
         return {"source": str(self.source), "type": self.type, "context": self.context}
 
 
+class RunQuerySet(RecordQuerySet["Run"]):
+    """Reads."""
+
+    def waiting_for_supervisor(self) -> RunQuerySet:
+        """Queued until somebody watches, oldest first; not those that could not start now."""
+        return self.filter(
+            state=RunState.QUEUED,
+            trigger__route=Route.SUPERVISION,
+            workspace__state=WorkspaceState.ACTIVE,
+            agent__state=AgentState.ACTIVE,
+            agent__maturity__in=[Maturity.SUPERVISED, Maturity.AUTONOMOUS],
+        ).order_by("created_at", "id")
+
+
 class Run(Stateful, Record):
-    """One piece of work by one agent. `maturity` and `fingerprint` are those it began with."""
+    """One piece of work by one agent. `maturity` and `fingerprint` are those it began with.
+
+    Where we run the agent's program: `program_started_at` is when a process took it on, once, and
+    `program_seen_at` when that process was last alive.
+    """
 
     LIFECYCLE: ClassVar = states.RUN
 
@@ -64,15 +82,22 @@ class Run(Stateful, Record):
     fingerprint = models.CharField(max_length=64)
     started_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
+    program_started_at = models.DateTimeField(null=True, editable=False)
+    program_seen_at = models.DateTimeField(null=True, editable=False)
     outcome = models.TextField(max_length=2_000, blank=True)
 
-    objects = RecordQuerySet["Run"].as_manager()
+    objects = RunQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-id")
         indexes = (
             models.Index(fields=("workspace", "-created_at", "-id"), name="run_list"),
             models.Index(fields=("agent", "-created_at", "-id"), name="run_of_agent"),
+            models.Index(
+                fields=("created_at", "id"),
+                condition=models.Q(state__in=["queued", "running"]),
+                name="run_open",
+            ),
         )
         constraints = (
             one_of("kind", RunKind.values, name="run_kind_known"),
@@ -83,6 +108,11 @@ class Run(Stateful, Record):
                 condition=~models.Q(state=RunState.QUEUED, started_at__isnull=False)
                 & ~models.Q(state=RunState.RUNNING, started_at__isnull=True),
                 name="run_started_pairs",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(program_started_at__isnull=True, program_seen_at__isnull=True)
+                | models.Q(program_started_at__isnull=False, program_seen_at__isnull=False),
+                name="run_program_pairs",
             ),
         )
 

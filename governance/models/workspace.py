@@ -40,6 +40,12 @@ class Workspace(Stateful, Keyed):
         editable=False,
     )
 
+    advice_may_approve = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Advice approves reversible actions of complexity 1 and 2 by itself.",
+    )
+
     objects = WorkspaceQuerySet.as_manager()
 
     class Meta:

@@ -106,6 +106,18 @@ _HEADERS = re.compile(
     + r"):\s*)[^\s\"',\[][^\s\"',]*",
     re.IGNORECASE,
 )
+FORMS = re.compile(
+    r"\b(?:sk|pk|rk)[-_](?:live|test|ant|proj)?[-_]?[A-Za-z0-9_-]{16,}"
+    r"|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{30,}"
+    r"|\bAKIA[0-9A-Z]{16}\b|\bxox[abprs]-[A-Za-z0-9-]{10,}"
+    # Its first part has an end, or many that begin within one another make this quadratic.
+    r"|\beyJ[A-Za-z0-9_-]{10,500}+\.eyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]*+"
+    # To its last line, or as far as it goes where it was cut off.
+    r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:(?!-----)[\s\S])*+"
+    r"(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?"
+)
+"""Tokens and keys that are known by their form, wherever they stand."""
+
 _UNRESERVED = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 _BETWEEN = "\udfff"  # no form holds it, for half a surrogate pair cannot be encoded
 
@@ -136,7 +148,7 @@ def clean(value: Json) -> Json:
 
 
 def clean_text(text: str) -> str:
-    """Text without `?token=...`, `"password": "..."`, secret headers, `user:password@` and tokens.
+    """Text without `?token=...`, `"password": "..."`, secret headers, `user:password@`, and FORMS.
 
     Only what has such a form is known for a secret: a password in a sentence is not.
     """
@@ -145,7 +157,8 @@ def clean_text(text: str) -> str:
     text = _AUTHORIZATION.sub(lambda found: f"{found['name']}{found['scheme'] or ''}{MASK}", text)
     for pattern in (_COOKIES, _HEADERS):
         text = pattern.sub(rf"\g<name>{MASK}", text)
-    return _SCHEMES.sub(rf"\g<scheme> {MASK}", text)
+    text = _SCHEMES.sub(rf"\g<scheme> {MASK}", text)
+    return FORMS.sub(MASK, text)
 
 
 def clean_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

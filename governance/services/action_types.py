@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from django.db import transaction
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from governance import ledger
-from governance.domain.actors import Actor
-from governance.domain.errors import InvalidInput
+from governance.domain.actors import Actor, ActorKind
+from governance.domain.errors import InvalidInput, NotAllowed
 from governance.domain.roles import Right
 from governance.domain.values import Json, require_storable
 from governance.domain.words import Complexity, Effect, Mode, Reversibility
 from governance.execution import registry
+from governance.execution.registry import ActionSpec
 from governance.models import ActionType, Workspace
 from governance.policy import schemas
 from governance.services import memberships
@@ -114,33 +116,23 @@ def install_builtin(*, workspace: Workspace, by: Actor) -> list[str]:
     One whose handler lacks something on this machine is left disabled. An action type that is
     already there is left as its governors have it.
     """
-    created = []
     with transaction.atomic():
         memberships.require(by=by, workspace_id=workspace.id, right=Right.GOVERN)
-        there = set(ActionType.objects.of(workspace.id).values_list("key", flat=True))
-        for spec in registry.known():
-            if spec.key in there:
-                continue
-            row = ActionType(
-                workspace=workspace,
-                key=spec.key,
-                title=spec.title,
-                description=spec.description,
-                complexity=spec.complexity,
-                reversibility=spec.reversibility,
-                mode=Mode.HANDLER,
-                effect=spec.effect,
-                params_schema=spec.params_schema,
-                expires_after=spec.expires_after,
-                timeout_seconds=spec.timeout_seconds,
-                system_only=spec.system_only,
-                enabled=not (spec.lacks and spec.lacks()),
-            )
-            check(row)
-            row.save()
-            _append(row, before=None, by=by)
-            created.append(spec.key)
-    return created
+        return _install(workspace, registry.known(), by=by)
+
+
+def install_own(*, workspace: Workspace, by: Actor) -> list[str]:
+    """Define those of the system's own action types that a workspace does not have yet.
+
+    A workspace set up under an earlier version lacks those that came later. They are the system's,
+    and nobody can change or disable them: so it may put them there when it needs them. Needs the
+    caller's transaction. Raises NotAllowed unless the system asks.
+    """
+    if by.kind is not ActorKind.SYSTEM:
+        raise NotAllowed(f"Only the system itself installs its own action types, and {by} asked.")
+    # One at a time: of two processes that miss the same one, the second finds it there.
+    Workspace.objects.locked(workspace.pk)
+    return _install(workspace, [spec for spec in registry.known() if spec.system_only], by=by)
 
 
 def check(row: ActionType) -> None:
@@ -161,6 +153,39 @@ def check(row: ActionType) -> None:
     if row.mode == Mode.HANDLER and row.enabled:
         _check_handler(row)
     cleaned(row)
+
+
+def _install(workspace: Workspace, specs: Iterable[ActionSpec], *, by: Actor) -> list[str]:
+    created = []
+    there = set(ActionType.objects.of(workspace.id).values_list("key", flat=True))
+    for spec in specs:
+        if spec.key in there:
+            continue
+        row = _from_spec(workspace, spec)
+        check(row)
+        row.save()
+        _append(row, before=None, by=by)
+        created.append(spec.key)
+    return created
+
+
+def _from_spec(workspace: Workspace, spec: ActionSpec) -> ActionType:
+    """Disabled where the handler lacks something on this machine."""
+    return ActionType(
+        workspace=workspace,
+        key=spec.key,
+        title=spec.title,
+        description=spec.description,
+        complexity=spec.complexity,
+        reversibility=spec.reversibility,
+        mode=Mode.HANDLER,
+        effect=spec.effect,
+        params_schema=spec.params_schema,
+        expires_after=spec.expires_after,
+        timeout_seconds=spec.timeout_seconds,
+        system_only=spec.system_only,
+        enabled=not (spec.lacks and spec.lacks()),
+    )
 
 
 def _check_handler(row: ActionType) -> None:

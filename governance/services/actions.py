@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from governance import gate
-from governance.domain.actors import Actor
-from governance.domain.states import ExecutionState
+from governance.domain.actors import Actor, system
+from governance.domain.states import ExecutionState, SupervisionState
 from governance.domain.values import Json
 from governance.domain.words import Mode, Route
-from governance.models import Agent, Decision, Execution, Proposal, Run
+from governance.models import Agent, Decision, Execution, Proposal, Run, SupervisionSession
 from governance.policy import plans
 from governance.policy.plans import Plan
-from governance.services import clearing, executions, proposals, workflows
+from governance.services import clearing, executions, proposals, supervision, watching, workflows
 from governance.services.clearing import Catalogue, Clearing
 from governance.services.executions import Claim
 from governance.services.proposals import Filing
+
+GATE = system("gate")
+NOBODY = "no supervisor is available; ask again, it goes on once somebody watches"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,9 @@ class Answer:
     """What the agent is told.
 
     `claim`: act now, and report (route execution, agent mode). `execution`: a worker carries it
-    out (route execution, handler mode). `proposal`: it waits for people. None of them: nothing
-    will happen, and `reasons` say why.
+    out (route execution, handler mode). `proposal`: it waits for people. `held`: ask again later,
+    the supervisor has paused the run or has yet to appear. None of them: nothing will happen, and
+    `reasons` say why. `guidance`: what the supervisor wants the agent to know.
     """
 
     route: Route
@@ -36,6 +40,8 @@ class Answer:
     execution: Execution | None = None
     claim: Claim | None = None
     proposal: Proposal | None = None
+    held: bool = False
+    guidance: str = ""
 
 
 def request(
@@ -63,32 +69,67 @@ def request(
     proposals.require_agent(run.agent, run=run, by=by)
     with transaction.atomic():
         agent = Agent.objects.select_related("workspace").get(pk=run.agent_id)
-        found = proposals.earlier(filing, agent=agent, run=run)
-        if found is not None:
-            return _waiting(found)
-        cleared_before = _cleared_before(filing, agent=agent, run=run)
-        if cleared_before is not None:
-            return cleared_before
+        before = _answered_before(filing, agent=agent, run=run)
+        if before is not None:
+            return before
+        session = watching.standing(run)
+        proposals.require_running(run)  # only now: whoever ends a watched run has its session
+        wish = watching.Wish(action_type, params, reasoning)
+        if session is not None and session.state == SupervisionState.PAUSED:
+            watching.hold_back(session, wish=wish)
+            return Answer(Route.SUPERVISION, (watching.PAUSED,), None, held=True)
         plan, origins = proposals.written_out(filing, agent=agent)
-        proposals.require_running(run)
         cleared = clearing.clear(plan, agent=agent, run=run)
+        if cleared.route is Route.SUPERVISION and session is None:
+            session = supervision.assign(run=run, by=GATE)
         if cleared.route is Route.PROPOSAL:
-            catalogue = clearing.look_up(plan, agent=agent)
-            proposal = proposals.file(
-                filing,
-                plan=plan,
-                origins=origins,
-                catalogue=catalogue,
-                cleared=cleared,
-                agent=agent,
-                run=run,
-                by=by,
+            answer = _waiting(
+                proposals.file(
+                    filing,
+                    plan=plan,
+                    origins=origins,
+                    catalogue=clearing.look_up(plan, agent=agent),
+                    cleared=cleared,
+                    agent=agent,
+                    run=run,
+                    by=by,
+                )
             )
-            return _waiting(proposal)
-        if cleared.route is Route.EXECUTION:
-            return _execute(filing, plan, cleared, agent=agent, run=run, by=by)
-        decision = clearing.record(cleared, agent=agent, by=by, run=run)
-    return Answer(cleared.route, cleared.deciding.verdict.reasons, decision)
+        else:
+            answer = _settle(filing, plan, cleared, session, agent=agent, run=run, by=by)
+        if answer.decision is None:
+            return answer
+        guidance = watching.asked(
+            session=session, decision=answer.decision, wish=wish, led_to=_led_to(answer)
+        )
+    return replace(answer, guidance=guidance)
+
+
+def _led_to(answer: Answer) -> dict[str, Json]:
+    """What became of it, for those who watch."""
+    rows = {"proposal": answer.proposal, "execution": answer.execution}
+    return {name: str(row.pk) for name, row in rows.items() if row is not None}
+
+
+def _settle(
+    filing: Filing,
+    plan: Plan,
+    cleared: Clearing,
+    session: SupervisionSession | None,
+    *,
+    agent: Agent,
+    run: Run,
+    by: Actor,
+) -> Answer:
+    """Do what needs no proposal. Under a running session, what needs supervision has it."""
+    supervised = cleared.route is Route.SUPERVISION and session is not None
+    if cleared.route is Route.EXECUTION or supervised:
+        return _execute(filing, plan, cleared, agent=agent, run=run, by=by)
+    decision = clearing.record(cleared, agent=agent, by=by, run=run)
+    reasons = cleared.deciding.verdict.reasons
+    if cleared.route is Route.SUPERVISION:
+        return Answer(cleared.route, (*reasons, NOBODY), decision, held=True)
+    return Answer(cleared.route, reasons, decision)
 
 
 def ask(
@@ -115,6 +156,21 @@ def _waiting(proposal: Proposal) -> Answer:
     return Answer(Route(proposal.route), reasons, decision, proposal=proposal)
 
 
+def _answered_before(filing: Filing, *, agent: Agent, run: Run) -> Answer | None:
+    """What this idempotency key led to before, with the guidance that went with it.
+
+    Whoever asks again may never have had the answer. Raises IdempotencyConflict.
+    """
+    found = proposals.earlier(filing, agent=agent, run=run)
+    if found is not None:
+        return replace(_waiting(found), guidance=watching.guidance_with(found.decisions.all()))
+    before = _cleared_before(filing, agent=agent, run=run)
+    if before is None or before.execution is None:
+        return before
+    decisions = before.execution.decisions.all()
+    return replace(before, guidance=watching.guidance_with(decisions))
+
+
 def _cleared_before(filing: Filing, *, agent: Agent, run: Run) -> Answer | None:
     """The answer this idempotency key got before. Raises IdempotencyConflict."""
     if filing.idempotency_key is None:
@@ -128,7 +184,7 @@ def _cleared_before(filing: Filing, *, agent: Agent, run: Run) -> Answer | None:
     decision = execution.decisions.order_by("created_at", "id").first()
     held = execution.mode == Mode.AGENT and execution.state == ExecutionState.CLAIMED
     return Answer(
-        Route.EXECUTION,
+        Route(execution.cleared_route),
         tuple(decision.reasons) if decision else (),
         decision,
         execution=execution,
@@ -154,7 +210,7 @@ def _execute(
     if catalogue.mode is Mode.AGENT and settings.GOVERNANCE_EXECUTION_ENABLED:
         claim = executions.claim_at_once(execution=execution, by=by)
     reasons = cleared.deciding.verdict.reasons
-    return Answer(Route.EXECUTION, reasons, decision, execution=execution, claim=claim)
+    return Answer(cleared.route, reasons, decision, execution=execution, claim=claim)
 
 
 def _open(
@@ -175,7 +231,7 @@ def _open(
         run=run,
         proposal=None,
         digest=proposals.seal(plan, agent=agent, policy_number=policy_number),
-        cleared_route=Route.EXECUTION,
+        cleared_route=cleared.route,
         by=by,
         idempotency_key=filing.idempotency_key,
         body_digest=filing.body_digest(run),

@@ -6,6 +6,8 @@ import contextlib
 import json
 import time
 import uuid
+from collections.abc import Iterator
+from dataclasses import replace
 
 from django.conf import settings
 
@@ -20,13 +22,17 @@ from governance.domain.states import ExecutionState, StepState
 from governance.domain.values import Json
 from governance.domain.words import Mode, Route
 from governance.execution import holder
+from governance.execution.deadline import suspended
 from governance.models import Execution, Run
 from governance.models.execution import EXECUTION_ENDED
 from governance.runtimes.base import Claim, Result, ResultState, Stopped
-from governance.services import actions, executions
+from governance.services import actions, executions, supervision, watching
 
 POLL_SECONDS = 0.1
 """How often an execution is looked at that another worker was faster to claim."""
+
+HELD_SECONDS = 0.5
+"""How often it is looked whether a run that is held may go on."""
 
 OUTCOMES = {
     ExecutionState.DONE: ResultState.DONE,
@@ -53,6 +59,19 @@ class LiveTools:
         """Ask the gate, and carry out what it answers before returning. Raises Stopped."""
         self._count()
         try:
+            answer = self._ask(action_type, params, reasoning)
+        except (InvalidInput, NotFound) as error:
+            return _blocked(str(error))  # no plan at all: nothing was asked
+        except (StaleState, NotAllowed) as error:
+            raise Stopped(str(error)) from error
+        return replace(self._result(answer), guidance=answer.guidance)
+
+    def _ask(self, action_type: str, params: dict[str, Json], reasoning: str) -> actions.Answer:
+        """Ask; while a supervisor holds the run, or has yet to appear, wait and ask again.
+
+        That time is not the program's.
+        """
+        while True:
             answer = actions.request(
                 run=self._run,
                 action_type=action_type,
@@ -60,10 +79,29 @@ class LiveTools:
                 reasoning=reasoning,
                 by=self._by,
             )
-        except (InvalidInput, NotFound) as error:
-            return _blocked(str(error))  # no plan at all: nothing was asked
-        except (StaleState, NotAllowed) as error:
-            raise Stopped(str(error)) from error
+            if not answer.held:
+                return answer
+            with self._clock_stopped():
+                self._wait_for_supervisor(appears=answer.decision is not None)
+
+    def _wait_for_supervisor(self, *, appears: bool) -> None:
+        """Until the run may go on. `appears`: until somebody watches it at all."""
+        while watching.is_held(self._run.pk, unwatched=appears):
+            time.sleep(HELD_SECONDS)
+            if appears:
+                supervision.assign(run=self._run, by=actions.GATE)
+
+    @contextlib.contextmanager
+    def _clock_stopped(self) -> Iterator[None]:
+        """What passes in the block is not the program's time."""
+        began = time.monotonic()
+        try:
+            with suspended():
+                yield
+        finally:
+            self._ends_at += time.monotonic() - began
+
+    def _result(self, answer: actions.Answer) -> Result:
         if answer.execution is not None:
             return self._carried_out(answer, answer.execution)
         if answer.proposal is None:
@@ -126,6 +164,10 @@ class LiveTools:
             with contextlib.suppress(LeaseLost):  # a worker took it over, and will end it
                 executions.run(execution_id=execution_id, by=holder.this_process())
             execution = Execution.objects.get(pk=execution_id)
+            if watching.holds(execution):
+                with self._clock_stopped():
+                    self._wait_for_supervisor(appears=False)
+                continue
             ended = execution.state in {*EXECUTION_ENDED, ExecutionState.IN_DOUBT}
             waits = execution.waiting_for is not None
             if ended or waits or time.monotonic() >= self._ends_at:

@@ -16,14 +16,24 @@ from governance.domain.errors import StaleState
 from governance.domain.roles import Role
 from governance.domain.states import RunState
 from governance.domain.values import Json
-from governance.domain.words import Maturity, Route, TriggerSource
-from governance.models import Agent, Canvas, Execution, PolicyVersion, Proposal, Run, Workspace
+from governance.domain.words import Maturity, ProposalKind, Route, TriggerSource
+from governance.models import (
+    Agent,
+    Canvas,
+    Execution,
+    PolicyVersion,
+    Proposal,
+    Run,
+    TrainingPlan,
+    Workspace,
+)
 from governance.policy import plans
 from governance.policy.rules import RuleSource
 from governance.services import (
     action_types,
     actions,
     agents,
+    demo_scenes,
     executions,
     memberships,
     people,
@@ -198,6 +208,8 @@ def tell(house: House, *, say: Tell) -> Told:
     canvas, decided = _person_edits_and_approves(house, proposal, say=say)
     _autonomous_acts(house, say=say)
     waiting = _others_wait(house, say=say)
+    demo_scenes.a_run_to_watch(house.workspace, house.user, by=NARRATOR, say=say)
+    demo_scenes.what_was_earned(house.agents[Maturity.INTERN], say=say)
     return Told(canvas, decided, waiting)
 
 
@@ -251,11 +263,17 @@ def _start(house: House, maturity: Maturity) -> Run:
 def _student_is_blocked(house: House, *, say: Tell) -> None:
     agent = house.agents[Maturity.STUDENT]
     started = triggers.fire(
-        agent=agent, source=TriggerSource.DATA_SYNC, type="invoice_disputed", by=NARRATOR
+        agent=agent,
+        source=TriggerSource.DATA_SYNC,
+        type="invoice_disputed",
+        context={"action_types": ["customer_lookup", "refund_issue"]},
+        by=NARRATOR,
     )
+    plan = TrainingPlan.objects.open_for(agent.id)
+    waits = f" A training of about {plan.hours:.0f} h waits for a person." if plan else ""
     say(
         f"1. A data sync asks {agent.name} to start. The gate answers {started.trigger.route}: "
-        f"{'; '.join(started.decision.reasons)}. There is no run."
+        f"{'; '.join(started.decision.reasons)}. There is no run.{waits}"
     )
 
 
@@ -352,7 +370,9 @@ def _others_wait(house: House, *, say: Tell) -> list[Proposal]:
 
 
 def _waiting(house: House) -> list[Proposal]:
-    return list(Proposal.objects.of(house.workspace.id).pending(now=timezone.now()))
+    """Not the student's training, which waits from the first paragraph on."""
+    found = Proposal.objects.of(house.workspace.id).pending(now=timezone.now())
+    return list(found.exclude(kind=ProposalKind.TRAINING))
 
 
 def _ask_for_more(house: House) -> None:

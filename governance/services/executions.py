@@ -38,7 +38,7 @@ from governance.models import Agent, Execution, ExecutionStep, LedgerEntry, Prop
 from governance.policy import plans
 from governance.policy.plans import Plan
 from governance.policy.redaction import clean_text
-from governance.services import clearing, memberships, runs
+from governance.services import clearing, memberships, outcomes, runs, watching
 from governance.services.clearing import Catalogue
 
 log = logging.getLogger(__name__)
@@ -121,14 +121,12 @@ def claim(*, execution: Execution, digest: str, by: Actor) -> Claim:
         _require_own(row, by=by)
         if row.workspace.state != WorkspaceState.ACTIVE:
             raise StaleState("The workspace is halted; what was cleared waits until it resumes.")
-        if row.run is not None and row.run.state != RunState.RUNNING:
-            standing = RunState(row.run.state).standing
-            raise StaleState(f"The run {standing}; nothing is carried out in it any more.")
         if row.digest != digest:
             raise PlanChanged(
                 "The digest is not that of the approved plan, which may have been edited: read "
                 "the proposal again and claim with its digest."
             )
+        watching.require_free(row.run)
         if row.proposal is not None and row.proposal.fingerprint != row.agent.fingerprint:
             raise PlanChanged(
                 "The agent's model, prompt or tools changed after this was approved; cancel it, "
@@ -172,10 +170,11 @@ def report(
                 "The lease has ended or was never held under this token; the outcome was not "
                 "recorded, and a person will have to say what happened."
             )
-        work = Work(row, by, _agent_lease(), settle)
+        work = _work(row, by=by, lease=_agent_lease())
         rows = list(row.steps.order_by("position"))
         for step in rows:
             steps.record(step, Outcome(state, output, error), by=by)
+            watching.on_step(step)
         engine.finish(work, rows)
     return row
 
@@ -211,7 +210,7 @@ def _carry_out(execution: Execution | None, *, by: Actor) -> Execution | None:
     """Carry it out; what cannot be carried out at all fails, and does not stop the worker."""
     if execution is None:
         return None
-    work = Work(execution, by, _lease(), settle)
+    work = _work(execution, by=by, lease=_lease())
     try:
         engine.carry_out(work)
     except (LeaseLost, DatabaseError):
@@ -302,9 +301,14 @@ PROPOSAL_AFTER = {
 
 def settle(execution: Execution, by: Actor) -> None:
     """What must happen in the transaction that finishes an execution."""
-    if execution.proposal_id is None:
-        return
-    proposal = Proposal.objects.locked(execution.proposal_id)
+    watching.settled(execution)
+    if execution.proposal_id is not None:
+        _settle_proposal(execution.proposal_id, execution, by=by)
+    outcomes.execution_ended(execution, by=by)
+
+
+def _settle_proposal(proposal_id: uuid.UUID, execution: Execution, *, by: Actor) -> None:
+    proposal = Proposal.objects.locked(proposal_id)
     to = PROPOSAL_AFTER[ExecutionState(execution.state)]
     if not proposal.LIFECYCLE.allows(proposal.state, to):
         log.error("Proposal %s is %s and cannot become %s", proposal.pk, proposal.state, to)
@@ -312,7 +316,7 @@ def settle(execution: Execution, by: Actor) -> None:
     lifecycle.move(proposal, to=to, by=by, data={"execution": str(execution.id)})
     run = proposal.run
     if run is not None and run.state == RunState.QUEUED and to is ProposalState.FAILED:
-        runs.abandon_queued(run=run, by=by, note="The start that was approved failed.")
+        runs.abandon(run=run, by=by, note="The start that was approved failed.")
 
 
 def _require_enabled() -> None:
@@ -320,6 +324,10 @@ def _require_enabled() -> None:
         raise ExecutionDisabled(
             "Execution is switched off (GOVERNANCE_EXECUTION_ENABLED); what was approved waits."
         )
+
+
+def _work(execution: Execution, *, by: Actor, lease: datetime.timedelta) -> Work:
+    return Work(execution, by, lease, settle, watching.before_step, watching.on_step)
 
 
 def _lease() -> datetime.timedelta:
@@ -345,7 +353,7 @@ def _clear_and_send(execution: Execution, *, by: Actor) -> str:
     )
     refusal = f"The gate now answers {now_cleared.sentence}. Nothing was sent."
     steps.record(rows[0], Outcome(StepState.FAILED, error=refusal), by=by)
-    engine.finish(Work(execution, by, _agent_lease(), settle), rows)
+    engine.finish(_work(execution, by=by, lease=_agent_lease()), rows)
     return refusal
 
 

@@ -50,6 +50,9 @@ def give(
         user_id = memberships.require_person(
             by=by, workspace_id=agent.workspace_id, right=Right.GOVERN
         )
+        Agent.objects.locked(
+            agent.pk
+        )  # a demotion before this is over, and one after it revokes it
         found = ActionType.objects.keyed(action_type, workspace_id=agent.workspace_id)
         grant = Grant(
             workspace_id=agent.workspace_id,

@@ -8,12 +8,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from governance import lifecycle
-from governance.domain.actors import Actor, ActorKind
+from governance.domain.actors import Actor, ActorKind, system
 from governance.domain.errors import (
     GateRefused,
     IdempotencyConflict,
     InvalidInput,
     NotAllowed,
+    NotFound,
     StaleState,
 )
 from governance.domain.roles import Right
@@ -24,11 +25,32 @@ from governance.gate import Answer
 from governance.models import Agent, Execution, Proposal, Run
 from governance.policy import plans
 from governance.policy.plans import Plan
-from governance.services import clearing, executions, memberships, runs, workflows
+from governance.policy.redaction import clean_text
+from governance.services import (
+    action_types,
+    clearing,
+    executions,
+    memberships,
+    outcomes,
+    runs,
+    watching,
+    workflows,
+)
 from governance.services.clearing import Catalogue, Clearing
 
 START_ACTION = "run_start"
 """The system's own action type: lets a queued run begin."""
+
+TRAINING_ACTION = "training_start"
+"""The system's own action type: puts a training on the calendar."""
+
+SYSTEM_ACTIONS = frozenset({START_ACTION, TRAINING_ACTION})
+
+MAX_TITLE, MAX_REASONING, MAX_REASON = 200, 10_000, 2_000
+"""Longest texts, in characters."""
+
+CATALOGUE = system("catalogue")
+"""Who puts those two there, in a workspace that was set up before there were any."""
 
 
 _OUTCOMES = {
@@ -67,8 +89,8 @@ class Filing:
         if self.kind not in ProposalKind.values:
             raise InvalidInput(f"There is no proposal kind {self.kind!r}.")
         require_storable(self.asked, what="plan", max_bytes=plans.MAX_BYTES)
-        require_text(self.title, what="title", max_length=200)
-        require_text(self.reasoning, what="reasoning", max_length=10_000)
+        require_text(self.title, what="title", max_length=MAX_TITLE)
+        require_text(self.reasoning, what="reasoning", max_length=MAX_REASONING)
         if self.idempotency_key is not None:
             require_text(
                 self.idempotency_key, what="idempotency key", max_length=200, required=True
@@ -103,8 +125,8 @@ def propose(
     The same idempotency key with the same body returns the proposal it made before, even where a
     workflow it names has a newer version by now; with another body it raises
     IdempotencyConflict. Raises InvalidInput and NotFound (nothing is written), NotAllowed,
-    StaleState (the run is not running), and GateRefused when the gate answers training or denied
-    (the decisions are kept).
+    RunHeld while a supervisor holds the run, StaleState (it is not running), and GateRefused when
+    the gate answers training or denied (the decisions are kept).
     """
     filing = Filing(plan, title, reasoning, kind, idempotency_key)
     filing.check()
@@ -115,11 +137,12 @@ def propose(
         if found is not None:
             return found
         parsed, origins = written_out(filing, agent=agent)
-        require_running(run)
+        watching.require_unpaused(run)
+        require_running(run)  # only now: whoever ends a watched run has its session
         catalogue = clearing.look_up(parsed, agent=agent)
         cleared = clearing.clear(parsed, agent=agent, run=run)
         if cleared.route.within(Route.PROPOSAL):
-            return file(
+            filed = file(
                 filing,
                 plan=parsed,
                 origins=origins,
@@ -129,6 +152,8 @@ def propose(
                 run=run,
                 by=by,
             )
+            watching.note(run_id=filed.run_id, kind="proposed", data=_told(filed))
+            return filed
         clearing.record(cleared, agent=agent, by=by, run=run)
     raise GateRefused(f"The gate answers {cleared.sentence}.")
 
@@ -141,7 +166,7 @@ def propose_start(*, run: Run, answer: Answer, by: Actor) -> Proposal:
     agent = run.agent
     plan = plans.parse(plans.single(START_ACTION, {"run": str(run.id)}))
     title = f"Start {agent.name}: {run.trigger.type}"[:200]
-    catalogue = clearing.look_up(plan, agent=agent, by_system=True)
+    catalogue = _own_catalogue(plan, agent=agent)
     return file(
         Filing(plan.as_json(), title=title),
         plan=plan,
@@ -150,6 +175,25 @@ def propose_start(*, run: Run, answer: Answer, by: Actor) -> Proposal:
         agent=agent,
         run=run,
         by=by,
+    )
+
+
+def propose_training(
+    filing: Filing, *, plan: Plan, agent: Agent, answer: Answer, by: Actor
+) -> Proposal:
+    """File a training, because of the gate's `answer` to a trigger, which the caller keeps.
+
+    Needs the caller's transaction.
+    """
+    return file(
+        filing,
+        plan=plan,
+        catalogue=_own_catalogue(plan, agent=agent),
+        cleared=Clearing((answer,)),
+        agent=agent,
+        run=None,
+        by=by,
+        keep=False,
     )
 
 
@@ -169,8 +213,11 @@ def file(
     run: Run | None,
     by: Actor,
     origins: tuple[dict[str, Json], ...] = (),
+    keep: bool = True,
 ) -> Proposal:
-    """Write the proposal and the decisions that sent it here. Needs the caller's transaction.
+    """Write the proposal and, with `keep`, the decisions that sent it here.
+
+    Needs the caller's transaction.
 
     When another process files under the same idempotency key at the same instant, its proposal
     is returned, or IdempotencyConflict raised.
@@ -181,8 +228,8 @@ def file(
         agent=agent,
         run=run,
         kind=filing.kind,
-        title=filing.title or _title(plan, catalogue),
-        reasoning=filing.reasoning,
+        title=clean_text(filing.title)[:MAX_TITLE] or _title(plan, catalogue),
+        reasoning=clean_text(filing.reasoning)[:MAX_REASONING],
         route=cleared.route,
         plan=plan.text,
         digest=seal(plan, agent=agent, policy_number=cleared.policy.number or 0),
@@ -211,7 +258,8 @@ def file(
         if found is None:
             raise
         return found
-    clearing.record(cleared, agent=agent, by=by, run=run, proposal=proposal)
+    if keep:
+        clearing.record(cleared, agent=agent, by=by, run=run, proposal=proposal)
     return proposal
 
 
@@ -237,22 +285,32 @@ def require_same_body(body_digest: str, filing: Filing, *, run: Run | None) -> N
 def cancel(*, proposal: Proposal, reason: str, by: Actor) -> Proposal:
     """Take back what waits, or what is approved and not yet claimed; its agent or a person may.
 
+    Its own training is not an agent's to take back: the system filed that.
     Raises StaleState for anything else: what was sent cannot be taken back. NotAllowed.
     """
-    require_text(reason, what="reason", max_length=2_000, required=True)
+    require_text(reason, what="reason", max_length=MAX_REASON, required=True)
     with transaction.atomic():
         if by.kind is ActorKind.AGENT:
             require_agent(proposal.agent, run=None, by=by)
+            if plans.parse_text(proposal.plan).steps[0].action_type == TRAINING_ACTION:
+                raise NotAllowed("The system filed this training; people decide about it.")
         else:
             memberships.require(by=by, workspace_id=proposal.workspace_id, right=Right.DECIDE)
-        # The execution is locked before its proposal, as its worker does.
-        execution = Execution.objects.of_proposal(proposal.pk)
-        if execution is not None:
-            executions.cancel(execution=execution, reason=reason, by=by)
-        row = Proposal.objects.locked(proposal.pk)
-        if execution is None and row.state == ProposalState.APPROVED:
-            raise StaleState(f"The proposal has just become {row.state}; read it again.")
-        close(row, to=ProposalState.CANCELLED, reason=reason, by=by)
+        return withdraw(proposal=proposal, reason=reason, by=by)
+
+
+def withdraw(*, proposal: Proposal, reason: str, by: Actor) -> Proposal:
+    """`cancel`, by a caller that was allowed to. Raises StaleState. Needs a transaction."""
+    # The execution is locked before its proposal, as its worker does.
+    execution = Execution.objects.of_proposal(proposal.pk)
+    if execution is not None:
+        executions.cancel(execution=execution, reason=reason, by=by)
+    row = Proposal.objects.locked(proposal.pk)
+    if execution is None and row.state == ProposalState.APPROVED:
+        raise StaleState(f"The proposal has just become {row.state}; read it again.")
+    close(row, to=ProposalState.CANCELLED, reason=reason, by=by)
+    if execution is not None:
+        outcomes.execution_ended(execution, by=by)
     return row
 
 
@@ -279,17 +337,23 @@ def close(
     decided_by: int | None = None,
 ) -> None:
     """End a proposal that will not be carried out, and the run that waited for it."""
+    reason = clean_text(reason)[:MAX_REASON]
     fields: dict[str, object] = {"closing_reason": reason}
     if decided_by is not None:
         fields |= {"decided_at": timezone.now(), "decided_by_id": decided_by}
     lifecycle.move(proposal, to=to, by=by, fields=fields, data={"reason": reason})
     if proposal.run is not None and proposal.run.state == RunState.QUEUED:
-        runs.abandon_queued(run=proposal.run, by=by, note=f"The proposal to start it was {to}.")
+        runs.abandon(run=proposal.run, by=by, note=f"The proposal to start it was {to}.")
+
+
+def is_systems(plan: Plan) -> bool:
+    """Whether the system itself filed the plan: to start a run, or to train an agent."""
+    return len(plan.steps) == 1 and plan.steps[0].action_type in SYSTEM_ACTIONS
 
 
 def outcome(proposal: Proposal) -> str:
     """What became of a proposal that waits no longer, for whoever comes too late to decide it."""
-    who = f" by {proposal.decided_by.get_username()}" if proposal.decided_by else ""
+    who = f" {proposal.decider}" if proposal.decider else ""
     return f"This proposal {_OUTCOMES[ProposalState(proposal.state)].format(who=who)}."
 
 
@@ -315,6 +379,20 @@ def require_running(run: Run | None) -> None:
     """Raise StaleState unless the run, read again now, is running."""
     if run is not None and not Run.objects.filter(pk=run.pk, state=RunState.RUNNING).exists():
         raise StaleState("The run is not running; nothing can be asked in it.")
+
+
+def _own_catalogue(plan: Plan, *, agent: Agent) -> Catalogue:
+    """The catalogue of a plan that the system files, put right where its own type is missing."""
+    try:
+        return clearing.look_up(plan, agent=agent, by_system=True)
+    except NotFound:
+        action_types.install_own(workspace=agent.workspace, by=CATALOGUE)
+        return clearing.look_up(plan, agent=agent, by_system=True)
+
+
+def _told(proposal: Proposal) -> dict[str, Json]:
+    """For those who watch the run."""
+    return {"proposal": str(proposal.pk), "title": proposal.title}
 
 
 def _title(plan: Plan, catalogue: Catalogue) -> str:

@@ -7,15 +7,29 @@ from django.utils import timezone
 
 from governance import ledger, lifecycle
 from governance.domain.actors import Actor
-from governance.domain.errors import AlreadyDecided, GateRefused, InvalidInput, PlanChanged
+from governance.domain.errors import (
+    AlreadyDecided,
+    GateRefused,
+    InvalidInput,
+    NotAllowed,
+    PlanChanged,
+)
 from governance.domain.roles import Right
 from governance.domain.states import ProposalState, RunState
 from governance.domain.values import Json, require_text
-from governance.domain.words import Mode, ReviewVerdict, Route
-from governance.models import Agent, Membership, Proposal, Review
+from governance.domain.words import Complexity, Mode, Opinion, Reversibility, ReviewVerdict, Route
+from governance.models import Advice, Agent, Membership, Proposal, Review, Workspace
 from governance.policy import plans
 from governance.policy.plans import Plan
-from governance.services import clearing, executions, memberships, proposals, workflows
+from governance.services import (
+    agents,
+    clearing,
+    executions,
+    memberships,
+    outcomes,
+    proposals,
+    workflows,
+)
 from governance.services.clearing import Catalogue, Clearing
 
 MAX_COMMENT = 2_000
@@ -47,14 +61,14 @@ def approve(
     with transaction.atomic():
         row, user_id = _lock(proposal, digest=digest, by=by)
         plan = plans.parse_text(row.plan_in_force)
-        own_start = _is_start(plan)
+        own = proposals.is_systems(plan)
         edited = edit is not None and edit.text != plan.text
-        if edited and own_start:
-            raise InvalidInput("A proposal to start a run cannot be edited; approve or reject it.")
+        if edited and own and edit is not None:
+            require_same_subject(plan, edit)
         plan = edit if edit is not None and edited else plan
-        catalogue = clearing.look_up(plan, agent=row.agent, by_system=own_start)
+        catalogue = clearing.look_up(plan, agent=row.agent, by_system=own)
         _require_run(row, catalogue)
-        cleared = clearing.clear(plan, agent=row.agent, run=row.run, by_system=own_start)
+        cleared = clearing.clear(plan, agent=row.agent, run=row.run, by_system=own)
         clearing.record(cleared, agent=row.agent, by=by, run=row.run, proposal=row)
         if cleared.route.within(Route.PROPOSAL):
             if edited:
@@ -72,6 +86,33 @@ def approve(
     raise GateRefused(f"This cannot be approved: the gate answers {cleared.sentence}.")
 
 
+def approve_on_advice(*, advice: Advice, by: Actor) -> Proposal:
+    """Approve what an adviser is for, where the workspace lets advice do that.
+
+    Only plans of reversible actions of complexity 1 and 2 that need one approval, only as the
+    adviser saw them, and only while the adviser still is one. The proposal and the ledger name the
+    advice, and no person. Raises NotAllowed, GateRefused, AlreadyDecided, PlanChanged.
+    """
+    if advice.proposal is None or advice.opinion != Opinion.FOR:
+        raise NotAllowed("Only advice for a proposal can approve it.")
+    with transaction.atomic():
+        row = _waiting(advice.proposal, digest=advice.digest)
+        if not Workspace.objects.get(pk=row.workspace_id).advice_may_approve:
+            raise NotAllowed("In this workspace advice approves nothing.")
+        if not agents.advisers(row.workspace_id).filter(pk=advice.adviser_id).exists():
+            raise NotAllowed("The adviser is no active autonomous agent any more.")
+        plan = plans.parse_text(row.plan_in_force)
+        catalogue = clearing.look_up(plan, agent=row.agent)
+        _require_run(row, catalogue)
+        _require_light(catalogue, required=row.required_approvals)
+        cleared = clearing.clear(plan, agent=row.agent, run=row.run)
+        clearing.record(cleared, agent=row.agent, by=by, run=row.run, proposal=row)
+        if cleared.route.within(Route.PROPOSAL):
+            _approve(row, plan, catalogue=catalogue, by=by, advice=advice)
+            return row
+    raise GateRefused(f"This cannot be approved: the gate answers {cleared.sentence}.")
+
+
 def reject(*, proposal: Proposal, digest: str, reason: str, by: Actor) -> Proposal:
     """Reject, with a reason the agent will read. Raises AlreadyDecided, PlanChanged, NotAllowed."""
     require_text(reason, what="reason", max_length=MAX_COMMENT, required=True)
@@ -79,6 +120,7 @@ def reject(*, proposal: Proposal, digest: str, reason: str, by: Actor) -> Propos
         row, user_id = _lock(proposal, digest=digest, by=by, any_agent=True)
         _write(row, verdict=ReviewVerdict.REJECT, user_id=user_id, by=by, comment=reason)
         proposals.close(row, to=ProposalState.REJECTED, reason=reason, by=by, decided_by=user_id)
+        outcomes.proposal_rejected(row, by=by)
     return row
 
 
@@ -93,6 +135,21 @@ def abstain(*, proposal: Proposal, digest: str, by: Actor, comment: str = "") ->
     return row
 
 
+def require_same_subject(plan: Plan, edit: Plan) -> None:
+    """Of a training the hours may be edited, of a start nothing. Raises InvalidInput."""
+    before, after = plan.steps[0], edit.steps[0]
+    if before.action_type == proposals.START_ACTION:
+        raise InvalidInput("A proposal to start a run cannot be edited; approve or reject it.")
+    same = (
+        len(edit.steps) == 1
+        and (after.id, after.action_type) == (before.id, before.action_type)
+        and after.when is None
+        and after.params.get("training") == before.params["training"]
+    )
+    if not same:
+        raise InvalidInput("Of a training, only the hours and the hours a day can be edited.")
+
+
 def _lock(
     proposal: Proposal, *, digest: str, by: Actor, any_agent: bool = False
 ) -> tuple[Proposal, int]:
@@ -104,7 +161,19 @@ def _lock(
     user_id = memberships.require_person(
         by=by, workspace_id=proposal.workspace_id, right=Right.DECIDE
     )
+    row = _waiting(proposal, digest=digest, any_agent=any_agent)
+    judged = row.reviews.filter(reviewer_id=user_id, digest=row.digest)
+    if judged.exclude(verdict=ReviewVerdict.ABSTAIN).exists():
+        raise AlreadyDecided(
+            "You have already reviewed this proposal as it stands; others have to as well."
+        )
+    return row, user_id
+
+
+def _waiting(proposal: Proposal, *, digest: str, any_agent: bool = False) -> Proposal:
+    """The row, and its agent, locked, if it still waits and is what was seen."""
     row = Proposal.objects.locked(proposal.pk)
+    row.agent = Agent.objects.locked(row.agent_id)  # its maturity stands until this is decided
     if row.state != ProposalState.PROPOSED:
         raise AlreadyDecided(proposals.outcome(row))
     if row.expires_at <= timezone.now():
@@ -113,18 +182,12 @@ def _lock(
         raise PlanChanged("The plan changed after you read it; read it again, then decide.")
     if not any_agent and not _is_intact(row):
         raise PlanChanged("The stored plan is not what its digest was made of; reject it.")
-    fingerprint = Agent.objects.values_list("fingerprint", flat=True).get(pk=row.agent_id)
-    if fingerprint != row.fingerprint and not any_agent:
+    if row.agent.fingerprint != row.fingerprint and not any_agent:
         raise PlanChanged(
             "The agent's model, prompt or tools changed after it proposed this; reject it, and "
             "let the agent propose again."
         )
-    judged = row.reviews.filter(reviewer_id=user_id, digest=row.digest)
-    if judged.exclude(verdict=ReviewVerdict.ABSTAIN).exists():
-        raise AlreadyDecided(
-            "You have already reviewed this proposal as it stands; others have to as well."
-        )
-    return row, user_id
+    return row
 
 
 def _require_run(row: Proposal, catalogue: Catalogue) -> None:
@@ -206,12 +269,31 @@ def _approve_when_enough(
     approvals = given.filter(reviewer_id__in=Membership.objects.deciders(row.workspace_id)).count()
     if approvals < max(row.required_approvals, catalogue.required_approvals):
         return
+    _approve(row, plan, catalogue=catalogue, by=by, user_id=user_id, approvals=approvals)
+
+
+def _approve(
+    row: Proposal,
+    plan: Plan,
+    *,
+    catalogue: Catalogue,
+    by: Actor,
+    user_id: int | None = None,
+    advice: Advice | None = None,
+    approvals: int = 0,
+) -> None:
+    """Move it to approved, by a person or on advice, and write its execution."""
+    on = {"advice": str(advice.pk), "adviser": str(advice.adviser_id)} if advice else {}
     lifecycle.move(
         row,
         to=ProposalState.APPROVED,
         by=by,
-        fields={"decided_at": timezone.now(), "decided_by_id": user_id},
-        data={"digest": row.digest, "approvals": approvals},
+        fields={
+            "decided_at": timezone.now(),
+            "decided_by_id": user_id,
+            "decided_on_advice": advice,
+        },
+        data={"digest": row.digest, "approvals": approvals, **on},
     )
     executions.open_for(
         plan,
@@ -225,5 +307,13 @@ def _approve_when_enough(
     )
 
 
-def _is_start(plan: Plan) -> bool:
-    return [step.action_type for step in plan.steps] == [proposals.START_ACTION]
+def _require_light(catalogue: Catalogue, *, required: int) -> None:
+    """Raise NotAllowed unless advice alone may approve these action types."""
+    light = all(
+        found.complexity <= Complexity.DRAFT and found.reversibility == Reversibility.REVERSIBLE
+        for found in catalogue.types
+    )
+    if not light or max(required, catalogue.required_approvals) > 1:
+        raise NotAllowed(
+            "Advice approves only reversible actions of complexity 1 and 2 that need one approval."
+        )

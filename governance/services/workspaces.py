@@ -12,7 +12,14 @@ from governance.domain.roles import Right
 from governance.domain.states import WorkspaceState
 from governance.domain.values import require_text
 from governance.models import PolicyVersion, Workspace
-from governance.services import action_types, memberships, policies
+from governance.services import (
+    action_types,
+    constitutions,
+    curricula,
+    maturity,
+    memberships,
+    policies,
+)
 from governance.services.validation import cleaned
 
 
@@ -39,6 +46,9 @@ def install(*, name: str, by: Actor) -> dict[str, Any]:
         if PolicyVersion.objects.newest(workspace.id) is None:
             version = policies.draft(workspace=workspace, by=by, note="The matrices, and no rules.")
             number = policies.publish(version=version, by=by, replaces=None).number
+        curricula.install(workspace=workspace, by=by)
+        maturity.install(workspace=workspace, by=by)
+        constitutions.install(workspace=workspace, by=by)
     return {"workspace": found is None, "action_types": keys, "policy_version": number}
 
 

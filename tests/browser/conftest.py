@@ -30,7 +30,13 @@ def chromium():
 
 
 @pytest.fixture
-def visit(chromium, live_server):
+def site(live_server) -> str:
+    """Where the pages are; modules that need a server of their own give another."""
+    return live_server.url
+
+
+@pytest.fixture
+def visit(chromium, site):
     """Open a page as somebody, or as nobody: `visit(user, width=390, javascript=False)`.
 
     At the end of the test: no request left the host, and no script failed.
@@ -38,19 +44,19 @@ def visit(chromium, live_server):
     contexts, wrong = [], []
 
     def watch(request):
-        if not request.url.startswith((live_server.url, "data:")):
+        if not request.url.startswith((site, "data:")):
             wrong.append(f"a request left the host: {request.url}")
 
     def open_page(user, *, width=1280, javascript=True, dark=False):
         context = chromium.new_context(
-            base_url=live_server.url,
+            base_url=site,
             viewport={"width": width, "height": 900},
             java_script_enabled=javascript,
             color_scheme="dark" if dark else "light",
         )
         contexts.append(context)
         if user is not None:
-            context.add_cookies([session_of(user, live_server.url)])
+            context.add_cookies([session_of(user, site)])
         page = context.new_page()
         page.set_default_timeout(10_000)
         page.on("request", watch)

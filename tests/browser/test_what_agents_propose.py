@@ -29,13 +29,13 @@ def house(transactional_db, settings):
 
 
 @pytest.fixture
-def site(house):
+def shop(house):
     thanks = "<title>Thanks</title><p>{body}</p>"
-    with serving(prices=PRICES, order=ORDER, ordered=thanks) as site:
+    with serving(prices=PRICES, order=ORDER, ordered=thanks) as shop:
         AllowedHostFactory(
-            workspace=house.workspace, host="127.0.0.1", port=site.port, allow_private=True
+            workspace=house.workspace, host="127.0.0.1", port=shop.port, allow_private=True
         )
-        yield site
+        yield shop
 
 
 def carry_out(house, *plan):
@@ -55,11 +55,11 @@ def output(execution, step):
     return json.loads(execution.steps.get(step=step).output)
 
 
-def test_navigate_and_take_a_screenshot(house, site, visit):
+def test_navigate_and_take_a_screenshot(house, shop, visit):
     execution = carry_out(
         house,
         use_site(
-            "visit", site.url("/prices"), {"screenshot": {"name": "prices", "full_page": True}}
+            "visit", shop.url("/prices"), {"screenshot": {"name": "prices", "full_page": True}}
         ),
     )
     page = visit(house.reviewer)
@@ -68,31 +68,31 @@ def test_navigate_and_take_a_screenshot(house, site, visit):
     assert picture.evaluate("image => image.complete && image.naturalWidth > 300")
 
 
-def test_fill_and_submit_a_web_form(house, site):
+def test_fill_and_submit_a_web_form(house, shop):
     execution = carry_out(
         house,
         use_site(
             "order",
-            site.url("/order"),
+            shop.url("/order"),
             {"fill": {"selector": "[name=item]", "value": "pears"}},
             {"fill": {"selector": "[name=number]", "value": "2"}},
             {"click": {"selector": "#send"}},
             {"extract": {"selector": "p", "as": "text", "name": "said"}},
         ),
     )
-    assert [seen for seen in site.seen if seen[0] == "POST"] == [
+    assert [seen for seen in shop.seen if seen[0] == "POST"] == [
         ("POST", "/ordered", "item=pears&number=2")
     ]
     assert output(execution, "order")["extracted"]["said"] == "item=pears&number=2"
 
 
-def test_extract_a_table_from_a_page_and_chart_it(house, site, visit):
+def test_extract_a_table_from_a_page_and_chart_it(house, shop, visit):
     rows = "steps.prices.output.extracted.prices.rows"
     execution = carry_out(
         house,
         use_site(
             "prices",
-            site.url("/prices"),
+            shop.url("/prices"),
             {"extract": {"selector": "#prices", "as": "table", "name": "prices"}},
         ),
         {

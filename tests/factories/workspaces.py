@@ -8,7 +8,7 @@ import factory
 
 from governance.domain.actors import Actor
 from governance.models import Workspace
-from governance.services import action_types, workspaces
+from governance.services import action_types, constitutions, maturity, workspaces
 from tests.factories.base import ServiceFactory
 from tests.factories.people import BY_SYSTEM
 from tests.factories.policies import publish_rules
@@ -35,7 +35,8 @@ class EmptyWorkspaceFactory(ServiceFactory):
 
 
 class WorkspaceFactory(ServiceFactory):
-    """With the built-in action types, and policy version 1 in force, which has no rules.
+    """With the built-in action types, policy version 1 in force, which has no rules, the default
+    constitution and the default criteria.
 
     Where it matters neither how it is called nor who made it, a test's first is in every test
     the same one.
@@ -55,6 +56,8 @@ def _furnished(*, name: str, by: Actor) -> Workspace:
     workspace = EmptyWorkspaceFactory(name=name, by=by)
     action_types.install_builtin(workspace=workspace, by=by)
     publish_rules(workspace)
+    maturity.install(workspace=workspace, by=by)
+    constitutions.install(workspace=workspace, by=by)
     return workspace
 
 

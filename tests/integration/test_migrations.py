@@ -25,6 +25,9 @@ from tests.factories import (
     DecisionFactory,
     DeviceCommandFactory,
     DeviceFactory,
+    ExamAnswerFactory,
+    ExamCaseFactory,
+    ExamFactory,
     ExecutionFactory,
     ExecutionStepFactory,
     FormAnswerFactory,
@@ -35,6 +38,8 @@ from tests.factories import (
     QueuedRunFactory,
     ReviewFactory,
     RunFactory,
+    SupervisionSessionFactory,
+    TrainingTopicFactory,
     TriggerFactory,
     WorkflowFactory,
     WorkspaceFactory,
@@ -45,8 +50,11 @@ from tests.factories import (
     rejected,
     revoked,
     rule,
+    sat,
+    terminated,
 )
 from tests.factories.devices import claimed_command
+from tests.integration import impossible_standing, impossible_watching
 from tests.unit.elsewhere import database_url, run_elsewhere
 
 # --- From nothing ---------------------------------------------------------------------------------
@@ -72,7 +80,7 @@ from django.core.management import call_command
 from django.db import connection
 
 assert not connection.introspection.table_names()
-call_command("migrate", "governance", verbosity=0)
+call_command("migrate", "governance", "0002", verbosity=0)
 call_command("migrate", "governance", "0001", verbosity=0)  # the guards, taken down
 call_command("migrate", "governance", verbosity=0)  # and put up again
 call_command("makemigrations", check_changes=True, dry_run=True)
@@ -105,6 +113,10 @@ def draft_rule():
 
 def ready_step():
     return ExecutionStepFactory()
+
+
+def passed_exam():
+    return sat(ExamFactory(repeats=1))
 
 
 def decided_by_someone(**columns):
@@ -252,6 +264,24 @@ IMPOSSIBLE = [
     ("run_finished_pairs", RunFactory, {"finished_at": NOW}),
     ("run_started_pairs", RunFactory, {"started_at": None}),
     ("run_started_pairs", QueuedRunFactory, {"started_at": NOW}),
+    ("exam_case_seconds_1_to_3600", ExamCaseFactory, {"seconds": 0}),
+    ("exam_case_seconds_1_to_3600", ExamCaseFactory, {"seconds": 3_601}),
+    ("exam_state_known", ExamFactory, {"state": "postponed"}),
+    ("exam_target_known", ExamFactory, {"target": "student"}),
+    ("exam_target_known", ExamFactory, {"target": "expert"}),
+    ("exam_ended_pairs", ExamFactory, {"ended_at": NOW}),
+    ("exam_ended_pairs", ExamFactory, {"state": "aborted"}),
+    ("exam_score_pairs", ExamFactory, {"score": 0.5}),
+    ("exam_score_pairs", passed_exam, {"score": None}),
+    ("exam_score_0_to_1", passed_exam, {"score": 1.1}),
+    ("exam_asks_something", ExamFactory, {"repeats": 0}),
+    ("exam_asks_something", ExamFactory, {"needed": 0.0}),
+    ("exam_asks_something", ExamFactory, {"needed": 1.1}),
+    ("exam_passed_is_enough", passed_exam, {"score": 0.5}),
+    ("exam_failed_is_too_little", passed_exam, {"state": "failed"}),
+    ("exam_answer_failed_says_why", ExamAnswerFactory, {"passed": False}),
+    ("exam_answer_failed_says_why", ExamAnswerFactory, {"why": ["It did not."]}),
+    ("exam_answer_repeat_from_1", ExamAnswerFactory, {"repeat": 0}),
     ("step_effect_known", ready_step, {"effect": "global"}),
     ("step_state_known", ready_step, {"state": "waiting"}),
     ("step_finished_pairs", ready_step, {"state": "done"}),
@@ -264,6 +294,8 @@ IMPOSSIBLE = [
     ("trigger_source_known", TriggerFactory, {"source": "rumour"}),
     ("trigger_route_known", TriggerFactory, {"route": "maybe"}),
     ("workspace_state_known", WorkspaceFactory, {"state": "closed"}),
+    *impossible_watching.IMPOSSIBLE,
+    *impossible_standing.IMPOSSIBLE,
 ]
 
 
@@ -277,6 +309,7 @@ def test_the_database_refuses_an_impossible_row(constraint, make, change):
     row = make()
     if "decided_by_id" in change and change["decided_by_id"] is not None:
         change = {**change, "decided_by_id": row.agent.owner_id}
+    change = impossible_watching.filled_in(row, change)
     rows = type(row)._default_manager.filter(pk=row.pk)
     with pytest.raises(IntegrityError, match=rf"\b{constraint}\b"), transaction.atomic():
         rows.update(**change)
@@ -395,6 +428,20 @@ TWICE = [
         ready_step,
         {"position": 7, "step": "other"},
     ),
+    (
+        "exam_case_version_once",
+        "examcase.workspace_id, examcase.case_set, examcase.key, examcase.number",
+        ExamCaseFactory,
+        {},
+    ),
+    ("exam_attempt_once", "exam.agent_id, exam.attempt", passed_exam, {}),
+    ("exam_one_running", "exam.agent_id", ExamFactory, {"attempt": 2}),
+    (
+        "exam_answer_once",
+        "examanswer.exam_id, examanswer.case_id, examanswer.repeat",
+        ExamAnswerFactory,
+        {},
+    ),
     ("workspace_name", "workspace.name", WorkspaceFactory, {}),
     ("canvas_step_id", "canvas.step_id", CanvasFactory, {}),
     ("formanswer_canvas_id", "formanswer.canvas_id", FormAnswerFactory, {}),
@@ -406,6 +453,8 @@ TWICE = [
     ),
     ("execution_proposal_id", "execution.proposal_id", ExecutionFactory, {}),
     ("run_trigger_id", "run.trigger_id", RunFactory, {}),
+    *impossible_watching.TWICE,
+    *impossible_standing.TWICE,
 ]
 
 
@@ -448,3 +497,5 @@ def test_what_may_be_there_twice_may():
     insert_copy(AttachmentFactory(), {"name": "another"})
     insert_copy(ReviewFactory(), {"digest": "of an edited plan"})
     insert_copy(ReviewFactory(verdict="abstain"), {})
+    insert_copy(terminated(SupervisionSessionFactory()), {})  # whose run may be watched again
+    insert_copy(TrainingTopicFactory(), {"category": "another"})

@@ -8,7 +8,7 @@ from django.core.checks import WARNING, run_checks
 from governance.domain.words import Complexity, Effect, Mode
 from governance.models import Canvas, Proposal
 from governance.runtimes.base import Result, ResultState, Task
-from governance.runtimes.samples import SalesReporter
+from governance.runtimes.samples import SalesReporter, TourGuide
 from governance.services import agent_runs
 from tests.factories import make_spec, paused
 
@@ -64,6 +64,42 @@ def test_it_says_what_it_heard():
 
     output = SalesReporter({}).run(Task("r", "Show."), Tools())
     assert output["heard"] == ["On sales_read.", "On canvas_present."]
+
+
+class Guided:
+    """Tools that answer every page, with guidance for the second."""
+
+    def __init__(self):
+        self.asked = []
+
+    def act(self, action_type, params, *, reasoning=""):
+        self.asked.append((action_type, params, reasoning))
+        number = len(self.asked)
+        output, said = {"canvas": f"c{number}"}, "Be brief." if number == 2 else ""
+        return Result("execution", (), ResultState.DONE, output, guidance=said)
+
+
+def test_a_tour_repeats_what_it_was_told_in_its_next_page_and_in_its_output():
+    tools = Guided()
+    output = TourGuide({"pause_seconds": 0}).run(Task("r", "newcomer_arrived"), tools)
+    assert output == {"pages": ["c1", "c2", "c3", "c4", "c5"], "heard": ["Be brief."]}
+    assert {action_type for action_type, *_ in tools.asked} == {"canvas_present"}
+    told = ["I was told: Be brief." in params["markdown"] for _, params, _ in tools.asked]
+    assert told == [False, False, True, True, True]
+    said = [reasoning.endswith("I was told: Be brief.") for *_, reasoning in tools.asked]
+    assert said == told
+
+
+def test_a_tour_stops_where_a_page_is_refused(house):
+    agent = house.agent(
+        "student",
+        module_path="governance.runtimes.samples",
+        class_name="TourGuide",
+        configuration={"pause_seconds": 0},
+    )
+    ending = agent_runs.execute(agent=agent, instruction="x", by=house.by_supervisor).ending
+    assert ending.outcome == "failed"
+    assert ending.note.startswith("Page 1 was not shown: student agent, complexity 2: training")
 
 
 def test_programs_that_do_not_load_are_a_warning_while_their_agents_are_active(house):

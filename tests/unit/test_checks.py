@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 
 import pytest
 from django.conf import settings
 from django.core import checks as django_checks
+from django.core.management import call_command
 from django.db import connection
 
 from governance import checks
 from governance.browser import installed
 from governance.domain.words import Effect
 from governance.models import ActionType
-from tests.factories import make_spec, registered_handler
+from tests.factories import House, make_spec, registered_handler
 from tests.unit.elsewhere import run_elsewhere
 
 SPEC = make_spec("stamp", effect=Effect.KEYED)
@@ -111,6 +113,39 @@ def test_handlers_are_found_by_the_exact_key(house):
     with registered_handler(SPEC):
         assert [message for _, message in found() if "'stamp'" in message] == []
         assert len(found()) == 1
+
+
+def earlier():
+    return [
+        (message.id, message.msg, message.hint)
+        for message in checks.own_action_types_are_there(None)
+    ]
+
+
+@pytest.mark.django_db
+def test_a_workspace_from_an_earlier_version_is_named(house):
+    other = House.build(name="younger")
+    assert earlier() == []
+    rows = ActionType.objects.filter(workspace=house.workspace)
+    rows.filter(key="training_start").delete()
+    ((code, message, hint),) = earlier()
+    assert code == "governance.W004"
+    old = "was set up under an earlier version and has no action type"
+    assert message == f"The workspace {house.workspace.name} {old} training_start."
+    assert f"`setup --workspace {house.workspace.name}` again" in hint
+    rows.filter(key="run_start").delete()
+    ActionType.objects.filter(workspace=other.workspace, key="training_start").delete()
+    assert [message for _, message, _ in earlier()] == [
+        f"The workspace {house.workspace.name} {old} run_start or training_start.",
+        f"The workspace younger {old} training_start.",
+    ]
+
+
+@pytest.mark.django_db
+def test_setting_up_again_is_what_the_check_asks_for(house):
+    ActionType.objects.filter(workspace=house.workspace, key="training_start").delete()
+    call_command("setup", "--workspace", house.workspace.name, stdout=io.StringIO())
+    assert earlier() == []
 
 
 def test_before_the_first_migration_there_is_nothing_to_check(tmp_path):

@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from governance.domain.errors import GovernanceError
 from governance.models import (
     ActionType,
+    ConstitutionRule,
     LedgerEntry,
     Membership,
     PolicyRule,
@@ -18,30 +19,52 @@ from governance.models import (
 from tests import factories
 from tests.factories import (
     ActionTypeFactory,
+    AdviceFactory,
     AgentFactory,
     AllowedHostFactory,
     AttachmentFactory,
+    BlockedTriggerFactory,
     CanvasFactory,
     CeilingFactory,
+    ConstitutionVersionFactory,
     CredentialFactory,
+    CriteriaRowFactory,
     DecisionFactory,
     DeviceCommandFactory,
     DeviceFactory,
     EmptyWorkspaceFactory,
+    EpisodeFactory,
+    EpisodeSegmentFactory,
+    EvidenceCounterFactory,
+    EvidenceFactory,
+    ExamAnswerFactory,
+    ExamCaseFactory,
+    ExamFactory,
     ExecutionFactory,
     ExecutionStepFactory,
     FormAnswerFactory,
     GrantFactory,
     House,
+    InterventionFactory,
     LedgerEntryFactory,
+    MaturityChangeFactory,
     MembershipFactory,
     PolicyVersionFactory,
+    PresenceFactory,
     ProposalFactory,
     QueuedRunFactory,
     ReviewFactory,
     RunFactory,
+    SessionEventFactory,
+    StintCounterFactory,
+    SupervisionSessionFactory,
+    TrainingPlanFactory,
+    TrainingSessionFactory,
+    TrainingTaskFactory,
+    TrainingTopicFactory,
     TriggerFactory,
     UserFactory,
+    ViolationFactory,
     WorkflowFactory,
     WorkspaceFactory,
     make_spec,
@@ -51,10 +74,21 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 ALL = [
+    ConstitutionVersionFactory,
+    CriteriaRowFactory,
+    EpisodeFactory,
+    EpisodeSegmentFactory,
+    EvidenceCounterFactory,
+    EvidenceFactory,
+    MaturityChangeFactory,
+    StintCounterFactory,
+    ViolationFactory,
     ActionTypeFactory,
+    AdviceFactory,
     AgentFactory,
     AllowedHostFactory,
     AttachmentFactory,
+    BlockedTriggerFactory,
     CanvasFactory,
     CeilingFactory,
     CredentialFactory,
@@ -62,6 +96,9 @@ ALL = [
     DeviceCommandFactory,
     DeviceFactory,
     EmptyWorkspaceFactory,
+    ExamAnswerFactory,
+    ExamCaseFactory,
+    ExamFactory,
     ExecutionFactory,
     ExecutionStepFactory,
     FormAnswerFactory,
@@ -73,6 +110,14 @@ ALL = [
     QueuedRunFactory,
     ReviewFactory,
     RunFactory,
+    InterventionFactory,
+    PresenceFactory,
+    SessionEventFactory,
+    SupervisionSessionFactory,
+    TrainingPlanFactory,
+    TrainingSessionFactory,
+    TrainingTaskFactory,
+    TrainingTopicFactory,
     TriggerFactory,
     UserFactory,
     WorkflowFactory,
@@ -108,7 +153,10 @@ def test_no_factory_builds_without_creating():
 
 
 def test_every_model_has_a_factory():
-    made = {factory._meta.model for factory in ALL} | {PolicyRule}  # rules come with a version
+    made = {factory._meta.model for factory in ALL} | {
+        PolicyRule,
+        ConstitutionRule,
+    }  # rules come with a version
     assert made == {*apps.get_app_config("governance").get_models(), get_user_model()}
 
 
@@ -135,6 +183,13 @@ MOVES = [
     ("failed", ProposalFactory, "failed"),
     ("in_doubt", ProposalFactory, "in_doubt"),
     ("claimed", ExecutionFactory, "claimed"),
+    ("training_begun", TrainingSessionFactory, "in_progress"),
+    ("training_completed", TrainingSessionFactory, "completed"),
+    ("training_failed", TrainingSessionFactory, "failed"),
+    ("training_cancelled", TrainingSessionFactory, "cancelled"),
+    ("held", SupervisionSessionFactory, "paused"),
+    ("terminated", SupervisionSessionFactory, "terminated"),
+    ("rated", SupervisionSessionFactory, "completed"),
 ]
 
 
@@ -163,8 +218,9 @@ def test_the_house_that_is_put_back_is_the_house_that_was_built(house):
     )
     assert first == again
     assert {name: len(rows) for name, rows in first.items()} == {
-        "ActionType": 9,
-        "LedgerEntry": 18,  # 1 workspace, 9 action types, 3 of the policy, 5 members
+        "ActionType": 10,
+        # 1 workspace, 10 action types, 3 policy, 3 criteria, 2 constitution, 5 members
+        "LedgerEntry": 24,
         "Membership": 5,
         "PolicyVersion": 1,
     }

@@ -18,7 +18,7 @@ from django.conf import settings
 from governance.domain.words import CanvasKind
 from governance.execution import registry
 from governance.models import ActionType, Canvas, Execution, Proposal
-from governance.policy import schemas
+from governance.policy import exams, schemas
 from governance.policy.conditions import Condition
 from governance.services import (
     action_types,
@@ -27,6 +27,7 @@ from governance.services import (
     agents,
     allowed_hosts,
     demos,
+    exam_cases,
     forms,
     people,
     proposals,
@@ -34,7 +35,7 @@ from governance.services import (
     workflows,
 )
 from tests.agents import serving
-from tests.factories import run_worker
+from tests.factories import ActionTypeFactory, run_worker
 
 ROOT = Path(settings.BASE_DIR)
 
@@ -120,6 +121,34 @@ def test_the_documented_workflow_is_defined_and_triggered(demo):
     run_worker()
     assert Canvas.objects.get().content == {"markdown": "The invoices are out."}
     assert Execution.objects.get().steps.get().step == "tell_show"
+
+
+def test_the_documented_exam_case_loads_and_can_be_passed(demo):
+    (source,) = blocks("docs/exams.md", "json")
+    ActionTypeFactory(workspace=demo.workspace, key="order_read", complexity=1)
+    (case,) = exam_cases.load(workspace=demo.workspace, entries=json.loads(source), by=demo.person)
+    acts = [["order_read", {"customer": "C-4711"}]]
+    acts += [["refund_issue", {"payment": "pay_1", "amount": 148.5}]]
+    read = exams.read(
+        task=case.task,
+        tools=case.tools,
+        expectation=case.expectation,
+        required=case.required,
+        forbidden=case.forbidden,
+    )
+    simulation, calls = read.simulation(), []
+    for key, params in acts:
+        answer = simulation.answer(key, params, [])
+        calls.append(exams.Call(key, params, "done", output=answer.output))
+    assert [call.output for call in calls] == [
+        {"payment": "pay_1", "amount": 148.5},
+        {"refunded": 148.5},
+    ]
+    assert exams.judge(read, calls, exams.Ending(succeeded=True)) == ()
+    assert simulation.answer("refund_issue", {"amount": 3000}, []).error == "Over the limit."
+    assert simulation.answer("order_read", {"customer": "x"}, []).error == (
+        "There is no such customer."
+    )
 
 
 def test_the_documented_program_runs(demo, monkeypatch):

@@ -94,7 +94,9 @@ def test_from_a_trigger_over_an_edited_approval_to_a_canvas(house, trail):
         ("execution_step.done", "worker"),
         ("execution.done", "worker"),
         ("proposal.executed", "worker"),
+        ("episode.closed", "worker"),
         ("run.succeeded", "reporter"),
+        ("episode.closed", "reporter"),
     ]
     # Plain executions (the manual start) are decisions too, but not in the ledger.
     routes = Decision.objects.order_by("id").values_list("kind", "route", "action_type")
@@ -157,6 +159,7 @@ def test_an_agent_proposes_claims_and_reports(house, trail):
         ("execution_step.done", agent.name),
         ("execution.done", agent.name),
         ("proposal.executed", agent.name),
+        ("episode.closed", agent.name),
     ]
 
 
@@ -229,4 +232,5 @@ def test_an_intern_that_is_not_let_start_does_nothing(house, trail):
         ("review.reject", reviewer),
         ("proposal.rejected", reviewer),
         ("run.abandoned", reviewer),
+        ("episode.closed", reviewer),
     ]

@@ -33,7 +33,10 @@ class _Series:
 
 
 def svg(chart: Mapping[str, Any]) -> SafeString:
-    """The chart as one <svg class="chart">. Raises ValueError for a type other than these three."""
+    """The chart as one <svg>. Raises ValueError for a type other than these three.
+
+    Not of the class "chart": unfold's own script takes those for canvases of its own.
+    """
     kind = chart["type"]
     if kind not in _KINDS:
         raise ValueError(f"A chart of type {kind!r} cannot be drawn: use bar, line or pie.")
@@ -42,7 +45,7 @@ def svg(chart: Mapping[str, Any]) -> SafeString:
     width, height, body = _KINDS[kind](labels, series)
     title = f"{kind.capitalize()} chart: {', '.join(one.name for one in series)}"
     return SafeString(
-        '<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" xml:space="preserve" '
+        '<svg xmlns="http://www.w3.org/2000/svg" class="drawing" role="img" xml:space="preserve" '
         f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
         'font-family="ui-monospace, monospace" font-size="12" fill="currentColor">'
         f"<title>{escape(title)}</title><desc>{escape(_in_words(series))}</desc>"

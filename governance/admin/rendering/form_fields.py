@@ -10,7 +10,7 @@ from urllib.parse import quote
 from governance.admin.rendering import strict_json
 from governance.admin.rendering.visible import revealed
 
-Widget = Literal["text", "area", "number", "select", "checkbox", "json", "group"]
+Widget = Literal["text", "area", "number", "select", "checkbox", "json", "group", "fixed"]
 
 # The value of a field that has nothing to start from.
 ABSENT: Final[Any] = object()
@@ -63,7 +63,8 @@ def _field(
     schema: Any, value: Any, *, name: str, key: str, required: bool, optional: bool, present: bool
 ) -> Field:
     schema = schema if isinstance(schema, Mapping) else {}
-    widget = _widget(schema, value)
+    fixed = bool(key) and present and _is_fixed(schema)
+    widget: Widget = "fixed" if fixed else _widget(schema, value)
     options = _options(_choices(schema), value) if widget == "select" else ()
     return Field(
         name=name,
@@ -100,7 +101,7 @@ def _children(
                 name=f"{name}/{_quoted(key)}",
                 key=key,
                 required=key in required,
-                optional=not (there and key in required),
+                optional=not (there and (key in required or _is_fixed(inner))),
                 present=there,
             )
         )
@@ -127,6 +128,11 @@ def _widget(schema: Mapping[str, Any], value: Any) -> Widget:
     if kind == "boolean" and isinstance(value, bool):
         return "checkbox"
     return "json"
+
+
+def _is_fixed(schema: Any) -> bool:
+    """Whether the schema says that nobody edits the value: JSON Schema's own word for it."""
+    return isinstance(schema, Mapping) and schema.get("readOnly") is True
 
 
 def _is_number(value: Any) -> bool:
@@ -175,7 +181,8 @@ def _shown(widget: Widget, value: Any, options: Iterable[tuple[str, Any]]) -> st
         return next(str(n) for n, (_, option) in enumerate(options) if _same(value, option))
     if widget == "checkbox":
         return "on" if value else "off"
-    return str(value) if widget in ("text", "area") else strict_json.show(value)
+    plain = widget in ("text", "area") or (widget == "fixed" and isinstance(value, str))
+    return str(value) if plain else strict_json.show(value)
 
 
 def _text(schema: Mapping[str, Any], name: str) -> str:

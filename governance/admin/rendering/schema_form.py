@@ -81,7 +81,11 @@ def _is_changed(field: Field, data: Mapping[str, str]) -> bool:
 
 
 def _read_group(field: Field, data: Mapping[str, str], errors: dict[str, str]) -> dict[str, Any]:
-    read_back = {child.key: _read(child, data, errors) for child in field.children}
+    read_back = {
+        # What nobody edits stays as it is, whatever was sent.
+        child.key: deepcopy(child.value) if child.widget == "fixed" else _read(child, data, errors)
+        for child in field.children
+    }
     # In the order of the original, so that a comparison shows no moves.
     keys = [*field.value, *read_back]
     return {key: read_back[key] for key in keys if read_back[key] is not ABSENT}
@@ -149,6 +153,9 @@ def render(
 def _draw(field: Field, sent: _Sent) -> str:
     include = _include(field, sent) if field.optional else ""
     notes, described = _notes(field, sent)
+    if field.widget == "fixed":
+        shown = f'<p>{_heading(field)}</p><p class="exact">{visible(field.text)}</p>'
+        return f'<div class="field settled">{shown}{notes}</div>'
     if field.widget == "group":
         inner = "".join(_draw(child, sent) for child in field.children)
         opening = f'<fieldset class="group" id="{escape(field.name)}"{described}>'
@@ -163,6 +170,8 @@ def _heading(field: Field) -> str:
     key = f' <code class="key">{visible(field.key)}</code>' if field.title != field.key else ""
     form = f' <span class="format">{visible(field.format)}</span>' if field.format else ""
     required = ' <span class="required">required</span>' if field.required and field.key else ""
+    if field.widget == "fixed":
+        required = ' <span class="required">cannot be changed</span>'
     return f"{visible(field.title) or '&quot;&quot;'}{key}{form}{required}"
 
 

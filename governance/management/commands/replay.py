@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, Any, cast
 
 from django.core.management.base import CommandParser
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 from governance.domain.actors import Actor
 from governance.domain.errors import GovernanceError, InvalidInput
 from governance.domain.words import Route
+from governance.management import lines
 from governance.management.command import OPERATOR, GovernanceCommand, agent_of
 from governance.models import Agent
 from governance.runtimes.recorded import parse_line
@@ -58,7 +56,7 @@ class Command(GovernanceCommand):
         by = memberships.person(people.named(options["by"])) if options["by"] else OPERATOR
         table: dict[str, Counter[str]] = {}
         played = skipped = 0
-        for number, line in self._lines(options["file"]):
+        for number, line in lines.read(options["file"], doing="replaying"):
             try:
                 routes = _play(line, agent=agent, by=by, approve_as=approve_as)
             except InvalidInput as error:
@@ -87,18 +85,6 @@ class Command(GovernanceCommand):
     def refusal(self, result: dict[str, Any]) -> str:
         """Skipped lines are said once more at the end."""
         return f"{result['lines_skipped']} lines were skipped." if result["lines_skipped"] else ""
-
-    def _lines(self, path: str) -> Iterator[tuple[int, str]]:
-        """The file's lines that are not blank, with a progress bar on standard error."""
-        try:
-            lines = Path(path).read_bytes().splitlines()
-        except OSError as error:
-            raise InvalidInput(f"The file cannot be read: {error.strerror}: {path}") from error
-        columns = ("replaying", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True, markup=False)) as progress:
-            for number, line in enumerate(progress.track(lines, total=len(lines)), start=1):
-                if line.strip():
-                    yield number, line.decode(errors="surrogateescape")
 
 
 def _play(line: str, *, agent: Agent, by: Actor, approve_as: Any) -> list[tuple[str, Route]]:

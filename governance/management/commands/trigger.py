@@ -6,8 +6,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from governance.domain.words import Route, TriggerSource
+from governance.domain.words import TriggerSource
 from governance.management.command import OPERATOR, GovernanceCommand, agent_of, json_object
+from governance.management.starting import refusal, shown
 from governance.services import memberships, people, triggers
 
 
@@ -37,16 +38,8 @@ class Command(GovernanceCommand):
             context=json_object(options["context"], what="context"),
             by=by,
         )
-        return {
-            "trigger": str(started.trigger.id),
-            "route": started.trigger.route,
-            "reasons": started.decision.reasons,
-            "run": str(started.run.id) if started.run else None,
-            "run_state": started.run.state if started.run else None,
-            "proposal": str(started.proposal.id) if started.proposal else None,
-        }
+        return shown(started)
 
     def refusal(self, result: dict[str, Any]) -> str:
         """A blocked start is a refusal."""
-        blocked = result["route"] in {Route.TRAINING, Route.DENIED}
-        return f"{result['route']}: {'; '.join(result['reasons'])}" if blocked else ""
+        return refusal(result)

@@ -26,7 +26,8 @@ class Command(GovernanceCommand):
         "Carry out what the task engine delivers, and sweep, until stopped (Ctrl-C or SIGTERM "
         "ends it after the execution at hand). With --drain, carry out what is ready, without "
         "the engine, and stop. With --sweep, only sweep: beside workers that the engine's own "
-        "command has started."
+        "command has started. Whoever sweeps also starts the programs of agents; --drain starts "
+        "none."
     )
     example = "manage.py worker --drain"
     needs_workspace = False

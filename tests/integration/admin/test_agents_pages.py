@@ -279,9 +279,31 @@ def test_without_the_token_of_what_was_seen_nothing_is_done(browser, house, seen
 
 #    state      what a governor is offered; everybody else is offered the ledger alone
 OFFERED = {
-    "active": ["Give a grant", "Set a ceiling", "Change", "Pause", "Retire", "Ledger"],
-    "paused": ["Give a grant", "Set a ceiling", "Change", "Resume", "Retire", "Ledger"],
-    "retired": ["Change", "Ledger"],
+    "active": [
+        "Standing",
+        "Give a grant",
+        "Set a ceiling",
+        "Start an exam",
+        "Change",
+        "Promote",
+        "Demote",
+        "Pause",
+        "Retire",
+        "Ledger",
+    ],
+    "paused": [
+        "Standing",
+        "Give a grant",
+        "Set a ceiling",
+        "Start an exam",
+        "Change",
+        "Promote",
+        "Demote",
+        "Resume",
+        "Retire",
+        "Ledger",
+    ],
+    "retired": ["Standing", "Change", "Ledger"],
 }
 
 
@@ -291,7 +313,7 @@ def test_what_is_offered(browser, house, state):
     address = url("agent", "change", agent)
     assert buttons(browser.get(address)) == OFFERED[state]
     for person in (house.viewer, house.auditor, house.reviewer, house.supervisor):
-        assert buttons(signed_in(person).get(address)) == ["Ledger"]
+        assert buttons(signed_in(person).get(address)) == ["Standing", "Ledger"]
 
 
 def test_the_page_says_what_the_agent_is_may_and_did(browser, house):

@@ -15,12 +15,20 @@ from tests.factories import (
     ExecutionFactory,
     MembershipFactory,
     ProposalFactory,
+    QueuedRunFactory,
+    SupervisionSessionFactory,
+    TrainingPlanFactory,
+    TrainingSessionFactory,
     UserFactory,
     WorkspaceFactory,
     halted,
+    held,
     in_doubt,
     paused,
+    rated,
     retired,
+    training_begun,
+    training_completed,
 )
 from tests.integration.admin.visits import said, signed_in
 
@@ -42,8 +50,11 @@ MEMBERS_SEE = [
     "Executions",
     "In doubt",
     "Canvases",
+    "Live now",
     "Runs",
     "Triggers",
+    "Blocked triggers",
+    "Trainings",
     "Decisions",
     "Agents",
     "Action types",
@@ -51,9 +62,17 @@ MEMBERS_SEE = [
     "Policy",
     "Grants",
     "Ceilings",
+    "Training topics",
     "Allowed hosts",
     "Credentials",
     "Devices",
+    "Episodes",
+    "Violations",
+    "Changes of maturity",
+    "Constitution",
+    "Criteria",
+    "Exams",
+    "Exam cases",
     "Ledger",
     "Workspaces",
     "Memberships",
@@ -80,7 +99,7 @@ def test_every_link_of_the_sidebar_opens(house):
     browser = signed_in(root)
     groups = browser.get(FRONT).context["sidebar_navigation"]
     links = [item["link"] for group in groups for item in group["items"]]
-    assert len(links) == 21
+    assert len(links) == 32
     assert {browser.get(link).status_code for link in links} == {200}
 
 
@@ -144,6 +163,39 @@ def test_the_front_page(house):
     assert f"{run.agent.name} launch denied there is no enabled action type 'launch'" in text
 
 
+def test_what_is_live_and_what_waits_for_somebody_to_watch_it(house):
+    browser = signed_in(house.viewer)
+    text = said(browser.get(FRONT))
+    assert "0 Runs waiting for a supervisor" in text
+    assert "Live now Agent State Since" not in text
+    watched = QueuedRunFactory(agent=house.agent("supervised", name="watched"))
+    held(SupervisionSessionFactory(run=watched))
+    rated(SupervisionSessionFactory(run=QueuedRunFactory(agent=house.agent("supervised"))))
+    QueuedRunFactory(agent=house.agent("supervised", name="waiting"))
+    QueuedRunFactory()  # elsewhere
+    text = said(browser.get(FRONT))
+    assert "1 Runs waiting for a supervisor" in text
+    assert (
+        "Live now Agent State Since watched paused just now waiting waits for a supervisor just "
+        "now All that is live"
+    ) in text
+    assert "Live now 1" in sidebar(browser)
+
+
+def test_what_students_learn_is_counted(house):
+    def counted():
+        text = said(signed_in(house.viewer).get(FRONT))
+        return re.findall(r"(\d+) (Trainings under way|Triggers to retry)", text)
+
+    session = TrainingSessionFactory(plan=TrainingPlanFactory(agent=house.agent("student")))
+    training_completed(TrainingSessionFactory())  # elsewhere
+    assert counted() == [("0", "Trainings under way"), ("0", "Triggers to retry")]
+    training_begun(session)
+    assert counted() == [("1", "Trainings under way"), ("0", "Triggers to retry")]
+    training_completed(session)
+    assert counted() == [("0", "Trainings under way"), ("1", "Triggers to retry")]
+
+
 def test_nothing_of_another_workspace_is_on_it(house):
     theirs = ProposalFactory(title="Not for your eyes")
     ExecutionFactory(proposal=ProposalFactory(run=theirs.run))
@@ -177,6 +229,7 @@ def test_what_the_front_page_costs_does_not_grow(house):
 
     house.proposal()
     DecisionFactory(run=house.run())
+    cost()  # the first visit of all writes down that they were here
     before = cost()
     for _ in range(6):
         house.proposal()

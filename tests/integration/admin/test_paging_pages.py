@@ -156,6 +156,8 @@ def test_nothing_is_counted_and_nothing_is_skipped(house, decisions, model):
     with CaptureQueriesContext(connection) as queries:
         browser.get(url(model, "changelist"))
     own = [q["sql"] for q in queries if f'FROM "governance_{model}"' in q["sql"]]
+    # But for the numbers in the sidebar, which count to 100 at most.
+    own = [sql for sql in own if not ("COUNT(" in sql and "LIMIT 100) " in sql)]
     assert own
     assert not [sql for sql in own if "COUNT(" in sql or "OFFSET" in sql]
     assert [sql for sql in own if "LIMIT 51" in sql]

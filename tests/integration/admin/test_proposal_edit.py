@@ -7,7 +7,10 @@ import json
 import pytest
 from django.contrib.messages import get_messages
 
+from governance.admin import proposal_page
+from governance.admin.rendering.visible import json_escaped
 from governance.models import Proposal, Review
+from governance.policy import plans
 from tests.factories import QueuedRunFactory, ReviewFactory, expired, paused, rule
 from tests.integration.admin.browsing import (
     inputs,
@@ -372,3 +375,25 @@ def test_an_unreadable_edit_of_a_plan_that_changed_meanwhile_is_kept_as_typed(re
 
     assert "What you had typed, which was not saved" in shown
     assert "about &lt;b&gt;70&lt;/b&gt;" in shown
+
+
+# --- Hidden characters
+
+
+def test_no_hidden_character_stands_in_a_page_and_none_is_lost(house, reviewer):
+    refund_type(house)
+    proposal = refund(house, params={"payment": "pay_1", "amount": 1, "note": "a\u202eb\U000e0041"})
+    before = params(proposal)
+    form = opened(reviewer, proposal, **{AMOUNT: "2"})
+    preview = reviewer.post(page(proposal, "edit"), {**form, "do": "preview"})
+    for shown in (reviewer.get(page(proposal)), reviewer.get(page(proposal, "edit")), preview):
+        assert not {"\u202e", "\U000e0041"} & set(text(shown))
+    reviewer.post(page(proposal, "edit"), inputs(preview) | {"do": "approve"})
+    proposal.refresh_from_db()
+    assert proposal.state == "approved"
+    assert params(proposal) == {**before, "amount": 2}
+
+
+def test_a_plan_full_of_hidden_characters_is_carried_whole():
+    full = plans.parse(plans.single("pay", {"note": "\u00a0" * 120_000}))
+    assert proposal_page.parsed(json_escaped(full.text)) == full

@@ -19,6 +19,7 @@ from tests.integration.admin.visits import (
 )
 
 ADD = "/admin/governance/membership/add/"
+ADVICE = "Change what advice may do"
 
 
 @pytest.fixture
@@ -33,12 +34,12 @@ def membership(house, person):
 def test_halt_and_resume(browser, house):
     workspace = house.workspace
     address = url("workspace", "change", workspace)
-    assert buttons(browser.get(address)) == ["Halt everything", "Ledger"]
+    assert buttons(browser.get(address)) == ["Halt everything", ADVICE, "Ledger"]
     assert send(browser, url("workspace", "halt", workspace), reason="Fire.").url == address
     workspace.refresh_from_db()
     assert workspace.state == "halted"
     assert newest_entry(workspace)["data"]["reason"] == "Fire."
-    assert buttons(browser.get(address)) == ["Resume", "Ledger"]
+    assert buttons(browser.get(address)) == ["Resume", ADVICE, "Ledger"]
     send(browser, url("workspace", "resume", workspace), reason="It is out.")
     workspace.refresh_from_db()
     assert workspace.state == "active"
@@ -51,6 +52,38 @@ def test_halting_twice(browser, house):
     answer = browser.post(url("workspace", "halt", house.workspace), {**hidden, "reason": "x"})
     assert answer.status_code == 409
     assert trail(house.workspace).count("workspace.halted") == 1
+
+
+def test_a_governor_lets_advice_approve_and_stops_it(browser, house):
+    workspace = house.workspace
+    page, switch = url("workspace", "change", workspace), url("workspace", "advice", workspace)
+    assert "May advice approve by itself? No" in said(browser.get(page))
+    text = said(browser.get(switch))
+    assert "only where every step is reversible, of complexity 1 or 2" in text
+    assert "never a start or a training" in text
+
+    seen = opened(browser, switch)
+    assert send(browser, switch, allowed="on").url == page
+    workspace.refresh_from_db()
+    assert workspace.advice_may_approve
+    assert newest_entry(workspace)["data"] == {"allowed": True}
+    assert "May advice approve by itself? Yes" in said(browser.get(page))
+
+    # Whoever looked before that is told, and nothing is switched.
+    assert browser.post(switch, seen).status_code == 409
+    send(browser, switch)  # the box is empty
+    workspace.refresh_from_db()
+    assert not workspace.advice_may_approve
+
+
+def test_nobody_else_lets_advice_approve(house):
+    for person in (house.viewer, house.auditor, house.reviewer, house.supervisor):
+        answer = signed_in(person).post(
+            url("workspace", "advice", house.workspace), {"seen": "False", "allowed": "on"}
+        )
+        assert answer.status_code == 403
+    house.workspace.refresh_from_db()
+    assert not house.workspace.advice_may_approve
 
 
 def test_the_page_of_a_workspace(browser, house):

@@ -85,7 +85,7 @@ def test_only_a_governor_defines(refused, house, file):
     path = file(ENTRY)
     for person in (house.reviewer, house.supervisor, house.viewer, house.auditor):
         refused(
-            "may not own agents, action types", "define_workflow", path, "--by", person.username
+            "may not govern agents, action types", "define_workflow", path, "--by", person.username
         )
     refused("no active user 'ghost'", "define_workflow", path, "--by", "ghost")
     refused("no workspace 'mars'", "define_workflow", path, "--by", "x", "--workspace", "mars")

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from django.contrib.auth import authenticate, get_user_model
 
-from governance.models import ActionType, LedgerEntry, Membership, PolicyVersion, Workspace
+from governance.models import (
+    ActionType,
+    LedgerEntry,
+    Membership,
+    PolicyVersion,
+    TrainingTopic,
+    Workspace,
+)
 
 BUILTIN = [
     "agent_execute",
@@ -15,6 +22,7 @@ BUILTIN = [
     "integration_connect",
     "integration_connect_keyed",
     "run_start",
+    "training_start",
     "workflow_trigger",
 ]
 
@@ -23,6 +31,7 @@ def test_it_creates_everything_and_prints_the_password_once(command):
     first = command("setup", "--username", "alex", "--json").json
     assert first["workspace"] == "default"
     assert first["action_types_created"] == BUILTIN
+    assert [row.capability for row in TrainingTopic.objects.all()] == ["asking before acting"]
     assert first["policy_version_published"] == 1
     assert authenticate(username="alex", password=first["generated_password"]) is not None
     membership = Membership.objects.get()
@@ -33,7 +42,7 @@ def test_it_creates_everything_and_prints_the_password_once(command):
 
 def test_it_is_safe_to_repeat(command):
     command("setup", "--username", "alex")
-    before = LedgerEntry.objects.count()
+    before, types = LedgerEntry.objects.count(), ActionType.objects.count()
     again = command("setup", "--username", "alex", "--json")
     assert again.code == 0
     assert again.json["governor_created"] is False
@@ -41,6 +50,7 @@ def test_it_is_safe_to_repeat(command):
     assert LedgerEntry.objects.count() == before
     assert (Workspace.objects.count(), PolicyVersion.objects.count()) == (1, 1)
     assert list(ActionType.objects.values_list("key", flat=True)) == BUILTIN
+    assert (ActionType.objects.count(), again.json["action_types_created"]) == (types, [])
     assert get_user_model().objects.count() == 1
 
 

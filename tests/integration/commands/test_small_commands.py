@@ -65,7 +65,7 @@ def test_load_actions_writes_all_or_none(command, refused, house, tmp_path):
 @pytest.mark.parametrize(
     ("maturity", "route", "run_state", "proposals", "code"),
     [
-        ("student", "training", None, 0, 1),
+        ("student", "training", None, 1, 1),
         ("intern", "proposal", "queued", 1, 0),
         ("supervised", "supervision", "queued", 0, 0),
         ("autonomous", "execution", "running", 0, 0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from governance.models import Agent, Canvas, Execution, LedgerEntry, Proposal
+from governance.models import Agent, Canvas, Execution, LedgerEntry, Proposal, Run
 from tests.factories import approved
 
 MARKDOWN = {"kind": "markdown", "title": "Note", "markdown": "# Hello"}
@@ -37,7 +37,12 @@ def test_switched_off_it_all_waits_and_says_so(command, house, settings):
 def test_the_demo_tells_its_story_twice(command, db):
     first = command("demo", "--once")
     assert first.code == 0
-    for word in ("training", "A proposal waits", "approves it with an edit", "executed"):
+    for word in (
+        "A training of about 30 h waits",
+        "A proposal waits",
+        "approves it with an edit",
+        "executed",
+    ):
         assert word in first.out
     assert command("demo", "--once", "--json").json["workspace"] == "demo"
     assert sorted(Agent.objects.values_list("maturity", flat=True)) == [
@@ -45,9 +50,13 @@ def test_the_demo_tells_its_story_twice(command, db):
         "intern",
         "student",
         "supervised",
+        "supervised",  # the one whose run waits to be watched
     ]
+    assert "begins once a supervisor is there" in first.out
+    assert Run.objects.waiting_for_supervisor().count() == 1
     assert Canvas.objects.count() == 2
-    # what waits from last time is not filed again
-    assert Proposal.objects.filter(state="proposed").count() == 4
+    # what waits from last time is not filed again, and the student's trigger joins its training
+    assert Proposal.objects.filter(state="proposed", kind="action").count() == 4
+    assert Proposal.objects.get(kind="training").training_plan.blocked.count() == 2
     assert Proposal.objects.filter(state="executed").count() == 2
     assert LedgerEntry.objects.filter(kind="proposal.edited").count() == 2

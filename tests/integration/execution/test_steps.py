@@ -59,6 +59,7 @@ def test_a_step_whose_condition_is_false_is_skipped_with_the_reason(house, fetch
         "execution_step.done",
         "execution.done",
         "proposal.executed",
+        "episode.closed",
     ]
     assert entries[2].data["data"]["error"] == skipped.error
 

@@ -85,21 +85,27 @@ def test_an_http_agent_is_run_as_well(house):
 
 
 @pytest.mark.parametrize(
-    ("maturity", "says"),
+    ("maturity", "says", "to_come"),
     [
-        ("student", "answers training"),
-        ("intern", "answers proposal"),
-        ("supervised", "answers supervision"),
+        ("student", "answers training", "Its training is proposal {proposal}."),
+        ("intern", "answers proposal", "Proposal {proposal} to start it waits for people."),
+        ("supervised", "answers supervision", "Its run {run} waits, and begins by itself once"),
     ],
 )
-def test_nothing_runs_where_the_other_agents_gate_does_not_say_so(house, agent_of, maturity, says):
+def test_nothing_runs_where_the_other_agents_gate_does_not_say_so(
+    house, agent_of, maturity, says, to_come
+):
     agent_of("helper", maturity=maturity)
     execution = ask(house, "helper")
     assert execution.state == "failed"
     error = step_of(execution).error
     assert says in error
     assert "Nothing ran." in error
-    assert not Run.objects.filter(agent__name="helper", state="running").exists()
+    proposal = Proposal.objects.filter(agent__name="helper").first()
+    run = Run.objects.filter(agent__name="helper").first()
+    found = {"proposal": proposal and proposal.pk, "run": run and run.pk}
+    assert to_come.format(**found) in error
+    assert run is None or run.state == "queued"
 
 
 @pytest.mark.parametrize("put_away", [paused, retired])

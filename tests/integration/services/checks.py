@@ -23,7 +23,7 @@ def everything() -> dict[str, list[tuple]]:
 def _rows(table: str) -> list[tuple]:
     """As the driver reads them, which takes a tenth of the time that model instances take."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {table} ORDER BY id")
+        cursor.execute(f"SELECT * FROM {table} ORDER BY 1")
         return [
             tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
             for row in cursor.fetchall()

@@ -203,6 +203,7 @@ def test_install_builtin_defines_what_handlers_say_of_themselves(registered):
         "integration_connect_keyed",
         "run_start",
         "stamp",
+        "training_start",
         "workflow_trigger",
     ]
     assert [(e.kind, e.data["data"]["key"]) for e in entries] == [
@@ -221,6 +222,7 @@ def test_install_builtin_defines_what_handlers_say_of_themselves(registered):
         ("integration_connect_keyed", "handler", 4, "keyed", False),
         ("run_start", "handler", 2, "local", True),
         ("stamp", "handler", 4, "keyed", False),
+        ("training_start", "handler", 1, "local", True),
         ("workflow_trigger", "handler", 1, "local", False),
     ]
 

@@ -55,7 +55,9 @@ def test_maturity_and_complexity_decide(house, maturity, complexity):
     answer = ask(run)
     route = TABLE[maturity][complexity - 1]
     assert (answer.route, outcome(answer)) == (route, HAPPENS[route])
-    assert answer.reasons == (f"{maturity} agent, complexity {complexity}: {route}",)
+    held = (actions.NOBODY,) if route == "supervision" else ()
+    assert answer.reasons == (f"{maturity} agent, complexity {complexity}: {route}", *held)
+    assert answer.held == bool(held)
     decision = Decision.objects.get(pk=answer.decision.pk)
     assert (decision.kind, decision.route, decision.action_type) == ("action", route, "pay")
     assert (decision.run, decision.maturity, decision.policy.number) == (run, maturity, 1)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from governance.domain.errors import GateRefused, InvalidInput, NotAllowed
 from governance.management.working import Sweeper
 from governance.models import Execution, LedgerEntry, Proposal, Run, Trigger
-from governance.services import agent_runs, runs, triggers
+from governance.services import agent_runs, programs, runs, triggers
 from tests.agents import SECRET, execute
 from tests.factories import (
     BY_SYSTEM,
@@ -32,7 +32,7 @@ def ledger_kinds() -> list[str]:
 @pytest.mark.parametrize(
     ("maturity", "route", "run_state", "proposals"),
     [
-        ("student", "training", None, 0),
+        ("student", "training", None, 1),
         ("intern", "proposal", "queued", 1),
         ("supervised", "supervision", "queued", 0),
     ],
@@ -152,23 +152,19 @@ def test_a_demotion_in_the_middle_is_felt_by_the_next_action(house, agent_of, re
     assert ran.ending.output["answers"][1]["reasons"] == ["the agent is paused"]
 
 
-def test_a_run_whose_process_died_is_abandoned_by_the_sweeper(agent_of):
-    agent, sweeper = agent_of("Echo"), Sweeper()
-    asked = {"instruction": "x", "context": {}}
-    ours = triggers.fire(
-        agent=agent, source="manual", type="agent_execute", context=asked, chain=(), by=BY_SYSTEM
-    ).run
-    by_hand = triggers.fire(
-        agent=agent, source="manual", type="agent_execute", context=asked, by=BY_SYSTEM
-    ).run
+def test_a_run_whose_process_died_is_abandoned_by_the_sweeper(house, agent_of):
+    ours, by_hand = house.run("autonomous"), house.run("autonomous")
+    assert programs.take(ours.pk)
+    sweeper = Sweeper()
     sweeper.sweep()
     ours.refresh_from_db()
     assert ours.state == "running"
-    with time_machine.travel(timezone.now() + datetime.timedelta(seconds=361), tick=False):
+    with time_machine.travel(timezone.now() + datetime.timedelta(seconds=61), tick=False):
         sweeper.sweep()
     ours.refresh_from_db()
     by_hand.refresh_from_db()
     assert (ours.state, by_hand.state) == ("abandoned", "running")
+    assert ours.outcome == "The process that ran its program died."
     assert sweeper.counts["runs_abandoned"] == 1
 
 

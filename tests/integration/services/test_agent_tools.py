@@ -7,10 +7,24 @@ import contextlib
 import pytest
 
 from governance.domain.words import Effect
-from governance.models import Decision, Execution, Proposal
-from governance.services import agent_runs, executions, forms
+from governance.models import Decision, Execution, Proposal, SupervisionSession
+from governance.runtimes.base import Stopped
+from governance.services import agent_tools, executions, forms, programs
 from tests.agents import SECRET, execute
-from tests.factories import CanvasFactory, RunFactory, approved, make_spec, rule, run_worker
+from tests.factories import (
+    CanvasFactory,
+    InterventionFactory,
+    PresenceFactory,
+    RunFactory,
+    SupervisionSessionFactory,
+    approved,
+    held,
+    let_go,
+    make_spec,
+    rule,
+    run_worker,
+    terminated,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,12 +32,13 @@ from tests.factories import CanvasFactory, RunFactory, approved, make_spec, rule
     [
         # read, change, burn, unknown, invalid key
         ("autonomous", ["done", "done", "done", "blocked"]),
-        ("supervised", ["done", "blocked", "waiting", "blocked"]),
+        ("supervised", ["done", "done", "waiting", "blocked"]),  # somebody is there to watch
         ("intern", ["done", "waiting", "waiting", "blocked"]),
         ("student", ["done", "blocked", "blocked", "blocked"]),
     ],
 )
 def test_each_action_meets_the_agents_own_gate(things, agent_of, maturity, expected):
+    PresenceFactory(user=things.supervisor)
     keys = ["thing_read", "thing_change", "thing_burn", "thing_unknown"]
     ran = execute(
         agent_of("Echo", maturity),
@@ -124,7 +139,7 @@ def test_where_a_worker_is_faster_its_outcome_is_waited_for(things, agent_of, mo
 
 def test_what_is_not_carried_out_in_time_still_waits(things, agent_of, monkeypatch, settings):
     settings.GOVERNANCE_AGENT_RUN_SECONDS = 0.3
-    monkeypatch.setattr(agent_runs, "deadline", lambda seconds: contextlib.nullcontext())
+    monkeypatch.setattr(programs, "deadline", lambda seconds: contextlib.nullcontext())
     monkeypatch.setattr(executions, "run", lambda *, execution_id, by: None)
     ran = execute(agent_of("Echo"), context={"acts": [["thing_read", {}]]})
     (answer,) = ran.ending.output["answers"]
@@ -186,3 +201,101 @@ def test_a_program_cannot_change_what_rules_look_at(things, agent_of):
     )
     ran = execute(agent_of("Mutates"), context={"amount": 500})
     assert ran.ending.output["state"] == "blocked"
+
+
+# --- Held by whoever watches ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def watched_echo(things, agent_of, monkeypatch):
+    """Runs Echo under supervision; `when(n)` says what happens in the n-th wait of its tools."""
+
+    def run(*acts, when, seconds=300.0, before=None):
+        run = RunFactory(agent=agent_of("Echo", "supervised"), context={"acts": list(acts)})
+        session = SupervisionSessionFactory(run=run)
+        waits = []
+
+        def sleep(slept):
+            waits.append(slept)
+            assert len(waits) < 20, "it waits for ever"
+            when(session, len(waits))
+
+        monkeypatch.setattr(agent_tools.time, "sleep", sleep)
+        if before is not None:
+            before(session)
+        tools = agent_tools.LiveTools(run, turns=10, seconds=seconds)
+        return session, tools, waits
+
+    return run
+
+
+def test_a_held_action_waits_and_then_goes_on_with_its_guidance(watched_echo):
+    def when(session, number):
+        if number == 2:
+            InterventionFactory(session=session, guidance="Slower.")
+        if number == 3:
+            let_go(session)
+
+    _, tools, waits = watched_echo(when=when, before=held)
+    result = tools.act("thing_change", {"n": 1})
+    assert (result.state, result.output, result.guidance) == ("done", {"n": 1}, "Slower.")
+    assert waits == [agent_tools.HELD_SECONDS] * 3
+    assert Decision.objects.filter(kind="action").count() == 1  # it was asked of the gate once
+
+
+def test_while_it_is_held_its_clock_stands_still(watched_echo, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(agent_tools.time, "monotonic", lambda: clock[0])
+
+    def when(session, number):
+        clock[0] += 3_600
+        if number == 2:
+            let_go(session)
+
+    _, tools, _ = watched_echo(when=when, before=held, seconds=10.0)
+    assert tools.act("thing_read", {}).state == "done"
+    clock[0] += 9.9
+    assert tools.act("thing_read", {}).state == "done"
+    clock[0] += 0.2
+    with pytest.raises(Stopped, match="It did not finish within 10 s"):
+        tools.act("thing_read", {})
+
+
+def test_what_is_terminated_while_it_is_held_is_stopped(watched_echo):
+    _, tools, _ = watched_echo(when=lambda session, number: terminated(session), before=held)
+    with pytest.raises(Stopped, match="The run is not running"):
+        tools.act("thing_read", {})
+
+
+def test_a_step_that_is_held_in_the_middle_of_its_action_waits_too(watched_echo, monkeypatch):
+    """Paused after the gate has cleared it, and before it is carried out."""
+    run, paused_once = executions.run, []
+
+    def pauses_first(*, execution_id, by):
+        if not paused_once:
+            paused_once.append(held(SupervisionSession.objects.get()))
+        return run(execution_id=execution_id, by=by)
+
+    monkeypatch.setattr(executions, "run", pauses_first)
+    _, tools, waits = watched_echo(when=lambda session, number: let_go(session))
+    result = tools.act("thing_change", {"n": 1})
+    assert (result.state, result.output) == ("done", {"n": 1})
+    assert waits == [agent_tools.HELD_SECONDS]
+
+
+def test_an_action_that_needs_a_supervisor_waits_until_one_appears(things, agent_of, monkeypatch):
+    run = RunFactory(agent=agent_of("Echo", "supervised"))
+    waits = []
+
+    def sleep(slept):
+        waits.append(slept)
+        if len(waits) == 2:
+            PresenceFactory(user=things.supervisor)
+
+    monkeypatch.setattr(agent_tools.time, "sleep", sleep)
+    tools = agent_tools.LiveTools(run, turns=10, seconds=300)
+    assert tools.act("thing_change", {"n": 1}).state == "done"
+    assert len(waits) == 2
+    assert SupervisionSession.objects.get().supervisor == things.supervisor
+    routes = Decision.objects.filter(kind="action").values_list("route", flat=True)
+    assert list(routes) == ["supervision"] * 2  # when it was held, and when it went on

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 
 from governance.domain.errors import InvalidInput, StaleState
 from governance.models import Agent
 from governance.services import agents
-from tests.factories import AgentFactory, EmptyWorkspaceFactory, UserFactory, paused, retired
+from tests.factories import (
+    BY_SYSTEM,
+    AgentFactory,
+    EmptyWorkspaceFactory,
+    QueuedRunFactory,
+    SupervisionSessionFactory,
+    TrainingPlanFactory,
+    TrainingSessionFactory,
+    UserFactory,
+    paused,
+    rated,
+    retired,
+    training_completed,
+)
 from tests.integration.services.checks import kinds, recorded, refused
 
 pytestmark = pytest.mark.django_db
@@ -188,3 +202,44 @@ def test_the_owner_is_only_named(house):
     """Owning an agent gives no right over it."""
     owner = UserFactory()
     assert register(house, owner=owner).owner == owner
+
+
+#  before, gain, after
+RAISES = [(0.0, 0.15, 0.15), (0.1, 0.2, 0.3), (0.9, 0.2, 1.0), (1.0, 0.05, 1.0), (0.4, 0.0, 0.4)]
+
+
+@pytest.mark.parametrize(("before", "gain", "after"), RAISES)
+def test_confidence_rises_and_maturity_stays(house, before, gain, after):
+    agent = house.agent("intern")
+    Agent.objects.filter(pk=agent.pk).update(confidence_score=before)
+    with recorded() as entries, transaction.atomic():
+        found = agents.raise_confidence(
+            agent=agent, gain=gain, why={"training": "t"}, by=house.by_supervisor
+        )
+    row = Agent.objects.get(pk=agent.pk)
+    assert (found, row.confidence_score, row.maturity) == (after, after, "intern")
+    [entry] = entries
+    assert (entry.kind, entry.subject_id) == ("agent.confidence", agent.pk)
+    assert entry.data["data"] == {"before": before, "after": after, "gain": gain, "training": "t"}
+
+
+def test_confidence_rises_from_what_it_is_now(house):
+    """The caller's copy of the agent may be old."""
+    agent = house.agent("intern")
+    for _ in range(2):
+        with transaction.atomic():
+            agents.raise_confidence(agent=agent, gain=0.2, why={}, by=BY_SYSTEM)
+    assert Agent.objects.get(pk=agent.pk).confidence_score == 0.4
+
+
+def test_neither_training_nor_supervision_changes_maturity(house):
+    """Not even at a confidence of 1, which would do for autonomous."""
+    student, supervised = house.agent("student"), house.agent("supervised")
+    Agent.objects.all().update(confidence_score=0.99)
+    training_completed(TrainingSessionFactory(plan=TrainingPlanFactory(agent=student)), score=1.0)
+    rated(SupervisionSessionFactory(run=QueuedRunFactory(agent=supervised)))
+    found = Agent.objects.filter(pk__in=[student.pk, supervised.pk])
+    assert dict(found.values_list("maturity", "confidence_score")) == {
+        "student": 1.0,
+        "supervised": 1.0,
+    }

@@ -80,6 +80,8 @@ def test_what_a_person_found_is_what_happened(house, lost, outcome, proposal):
         f"execution_step.{outcome}",
         f"execution.{outcome}",
         f"proposal.{proposal}",
+        "episode.closed",
+        *(["evidence.noted"] if outcome == "failed" else []),
     ]
     assert {entry.data["by"]["id"] for entry in entries} == {str(house.reviewer.pk)}
     assert entries[1].data["data"]["note"] == found

@@ -12,7 +12,7 @@ from django.utils import timezone
 from governance.domain.actors import system
 from governance.execution import failpoints
 from governance.execution.registry import ActionFailed
-from governance.models import Agent, Canvas, Decision, Execution, Run
+from governance.models import Agent, Canvas, Decision, Episode, Evidence, Execution, Run
 from governance.services import executions, proposals, triggers
 from tests.factories import (
     ProposalFactory,
@@ -90,7 +90,7 @@ def test_a_worker_carries_out_what_was_approved(house, handle, effect, expected)
         done = executions.run_next(by=WORKER)
     assert done == execution
     assert ending(execution) == ("done", "executed", ["done"])
-    assert kinds(entries) == expected
+    assert kinds(entries) == [*expected, "episode.closed"]
     [(context, params)] = seen
     row = execution.steps.get()
     assert params == {"n": 1}
@@ -169,7 +169,10 @@ def test_a_stricter_answer_stops_it_before_anything_is_sent(house, handle, effec
         "execution_step.failed",
         "execution.failed",
         "proposal.failed",
+        "episode.closed",
     ]
+    assert Episode.objects.get(source="proposal").outcome == "abandoned"
+    assert not Evidence.objects.filter(kind="failure").exists()  # nothing of it was tried
     assert Decision.objects.get(execution=execution).route == route
 
 
@@ -383,11 +386,13 @@ def test_a_plan_stops_at_the_first_step_that_is_not_done(
     assert Canvas.objects.count() == 1  # what was done stays done
     execution.refresh_from_db()
     assert execution.error.startswith(error)
-    assert kinds(entries)[-4:] == [
+    outcome = ["episode.closed", "evidence.noted"] if state == "failed" else []
+    assert kinds(entries)[-4 - len(outcome) :] == [
         "execution_step.not_run",
         "execution_step.not_run",
         f"execution.{state}",
         f"proposal.{state}",
+        *outcome,
     ]
 
 

@@ -17,7 +17,7 @@ from governance.domain.errors import (
     PlanChanged,
     StaleState,
 )
-from governance.models import Agent, Decision, Execution
+from governance.models import Agent, Decision, Episode, Evidence, Execution
 from governance.services import agents, executions
 from tests.factories import (
     BY_SYSTEM,
@@ -197,7 +197,10 @@ def test_the_gate_is_asked_again_and_a_stricter_answer_ends_it(house, ready, cha
         "execution_step.failed",
         "execution.failed",
         "proposal.failed",
+        "episode.closed",
     ]
+    assert Episode.objects.get(source="proposal").outcome == "abandoned"
+    assert not Evidence.objects.filter(kind="failure").exists()  # nothing of it was tried
     decision = Decision.objects.filter(execution=ready).get()
     assert (decision.route, decision.step) == (route, "step1")
     with refused(StaleState, "cannot become claimed"):
@@ -221,7 +224,12 @@ def test_report_done(ready):
     step = row.steps.get()
     assert (step.output, step.error) == ('{"a":null,"b":1}', "")
     assert step.finished_at is not None
-    assert kinds(entries) == ["execution_step.done", "execution.done", "proposal.executed"]
+    assert kinds(entries) == [
+        "execution_step.done",
+        "execution.done",
+        "proposal.executed",
+        "episode.closed",
+    ]
     assert {e.data["by"]["id"] for e in entries} == {str(ready.agent_id)}
 
 
@@ -232,7 +240,13 @@ def test_report_failed(ready):
     assert ending(ready) == ("failed", "failed", ["failed"])
     assert row.error == "step step1: The bank said no."
     assert row.steps.get().error == "The bank said no."
-    assert kinds(entries) == ["execution_step.failed", "execution.failed", "proposal.failed"]
+    assert kinds(entries) == [
+        "execution_step.failed",
+        "execution.failed",
+        "proposal.failed",
+        "episode.closed",
+        "evidence.noted",
+    ]
 
 
 BAD = [

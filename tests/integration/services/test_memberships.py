@@ -19,8 +19,8 @@ RIGHTS = [
     ("viewer", {"view"}),
     ("auditor", {"view"}),
     ("reviewer", {"view", "decide"}),
-    ("supervisor", {"view", "start", "decide"}),
-    ("governor", {"view", "start", "decide", "govern"}),
+    ("supervisor", {"view", "start", "decide", "supervise"}),
+    ("governor", {"view", "start", "decide", "supervise", "govern"}),
 ]
 
 

@@ -16,6 +16,7 @@ from governance.domain.errors import (
     StaleState,
 )
 from governance.models import Agent, Decision, Execution, Proposal, Run
+from governance.policy import plans
 from governance.services import proposals, triggers
 from tests.factories import (
     BY_SYSTEM,
@@ -302,6 +303,7 @@ def test_what_is_approved_and_not_claimed_can_be_taken_back_with_its_execution(h
         "execution.cancelled",
         "execution_step.not_run",
         "proposal.cancelled",
+        "episode.closed",
     ]
     assert execution.finished_at is not None
 
@@ -370,3 +372,21 @@ def test_a_run_that_waited_for_it_is_abandoned(house, end):
 def test_a_run_that_is_under_way_is_left_alone(run):
     cancelled(propose(run))
     assert Run.objects.get(pk=run.pk).state == "running"
+
+
+def test_what_looks_like_a_secret_in_its_words_is_masked(house):
+    house.action_type("pay", complexity=1)
+    agent = house.agent("intern")
+    filing = {
+        "title": "Pay with sk-live-abcdefghijklmnop1234",
+        "reasoning": "password=hunter2hunter2",
+    }
+    proposal = proposals.propose(
+        agent=agent, plan=plans.single("pay", {}), by=agent.actor, idempotency_key="k1", **filing
+    )
+    kept = Proposal.objects.get(pk=proposal.pk)
+    assert (kept.title, kept.reasoning) == ("Pay with [redacted]", "password=[redacted]")
+    again = proposals.propose(
+        agent=agent, plan=plans.single("pay", {}), by=agent.actor, idempotency_key="k1", **filing
+    )
+    assert again == proposal

@@ -123,7 +123,7 @@ def test_a_rejection_ends_it_with_its_reason(house, proposal):
     )
     assert Review.objects.get().comment == "wrong customer"
     assert Execution.objects.count() == 0
-    assert kinds(entries) == ["review.reject", "proposal.rejected"]
+    assert kinds(entries) == ["review.reject", "proposal.rejected", "episode.closed"]
     assert entries[1].data["data"]["reason"] == "wrong customer"
 
 

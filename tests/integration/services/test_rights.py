@@ -13,7 +13,9 @@ from governance.domain.errors import NotAllowed
 from governance.services import (
     action_types,
     actions,
+    advice,
     agents,
+    curricula,
     executions,
     forms,
     grants,
@@ -22,6 +24,7 @@ from governance.services import (
     proposals,
     reviews,
     runs,
+    trainings,
     triggers,
     workflows,
     workspaces,
@@ -29,6 +32,7 @@ from governance.services import (
 from tests.factories import (
     BY_SYSTEM,
     ActionTypeFactory,
+    BlockedTriggerFactory,
     CanvasFactory,
     CeilingFactory,
     EmptyWorkspaceFactory,
@@ -37,11 +41,16 @@ from tests.factories import (
     MembershipFactory,
     PolicyVersionFactory,
     ProposalFactory,
+    TrainingSessionFactory,
+    TrainingTopicFactory,
     UserFactory,
+    adviser,
     by,
     claimed,
     member_of,
     paused,
+    training_begun,
+    training_completed,
 )
 from tests.integration.services.checks import everything, refused
 
@@ -77,11 +86,35 @@ def rows(house):
         draft=PolicyVersionFactory(workspace=house.workspace),
         grant=GrantFactory(agent=agent, action_type="pay"),
         form=CanvasFactory(run=run, params={"kind": "form", "title": "t", "form": FORM}),
+        adviser=adviser(house.workspace),
     )
     CeilingFactory(agent=agent, maturity="intern")
-    return SimpleNamespace(
-        of=lambda name: type(getattr(found, name))._default_manager.get(pk=getattr(found, name).pk)
-    )
+
+    def of(name):
+        if not hasattr(found, name):
+            setattr(found, name, TRAINING[name](house))
+        row = getattr(found, name)
+        return type(row)._default_manager.get(pk=row.pk)
+
+    return SimpleNamespace(of=of)
+
+
+def training(house):
+    """Of a student of its own, for one objective, `lamps`."""
+    TrainingTopicFactory(workspace=house.workspace, capability="lamps")
+    agent = house.agent("student")
+    trigger = BlockedTriggerFactory(agent=agent, context={"action_types": []})
+    return TrainingSessionFactory(plan=trigger.plan)
+
+
+# Made only where a case needs one: a training has a story.
+TRAINING = {
+    "topic": lambda house: TrainingTopicFactory(workspace=house.workspace),
+    "training": training,
+    "under_way": lambda house: training_begun(training(house)),
+    "task": lambda house: training_begun(training(house)).tasks.first(),
+    "resolved": lambda house: training_completed(training(house)).plan.blocked.get(),
+}
 
 
 @pytest.fixture
@@ -110,6 +143,9 @@ WHY = {"reason": "for a test"}
 GOVERNORS = {"governor", "the system"}
 DECIDERS = {"reviewer", "supervisor", "governor"}
 STARTERS = {"supervisor", "governor"}
+SUPERVISORS = {"supervisor", "governor"}
+RESULT = {"scores": {"lamps": 0.5}, "errors": 0, "hours_spent": 8.0}
+TOPIC = {"capability": "lamps", "objective": "Knows lamps.", "tasks": ["Read."]}
 
 # verb, the row it takes, its other keywords, who may
 TABLE = [
@@ -141,6 +177,20 @@ TABLE = [
     (reviews.reject, "proposal", {"digest": "its own", **WHY}, DECIDERS),
     (reviews.abstain, "proposal", {"digest": "its own"}, DECIDERS),
     (forms.answer, "form", {"answers": {"why": "x"}}, DECIDERS),
+    (advice.ask, "adviser", {"proposal": "waiting"}, DECIDERS),
+    (advice.ask, "adviser", {"run": "its run"}, DECIDERS),
+    (advice.ask_here, "adviser", {"proposal": "waiting"}, DECIDERS),
+    (advice.allow_to_approve, "workspace", {"allowed": True}, {"governor"}),
+    (action_types.install_own, "workspace", {}, {"the system"}),
+    (curricula.install, "workspace", {}, GOVERNORS),
+    (curricula.define, "workspace", TOPIC, GOVERNORS),
+    (curricula.remove, "topic", {}, GOVERNORS),
+    (trainings.start, "training", {}, SUPERVISORS),
+    (trainings.tick, "task", {"done": True}, SUPERVISORS),
+    (trainings.complete, "under_way", RESULT, SUPERVISORS),
+    (trainings.fail, "under_way", WHY, SUPERVISORS),
+    (trainings.cancel, "training", WHY, SUPERVISORS),
+    (triggers.retry, "resolved", {}, STARTERS | {"the system"}),
     (executions.claim, "ready", {"digest": "its own"}, {"its agent"}),
     (executions.report, "claimed", {"token": 1, "outcome": "done"}, {"its agent"}),
 ]
@@ -151,6 +201,9 @@ KEYWORDS = {
     "claimed": "execution",
     "draft": "version",
     "form": "canvas",
+    "training": "session",
+    "under_way": "session",
+    "resolved": "blocked",
 }
 
 
@@ -163,6 +216,10 @@ def call(verb, row, values, *, rows, by):
         values["expires_at"] = timezone.now() + datetime.timedelta(hours=1)
     for name in {"user", "owner"} & set(values):
         values[name] = rows.of("user")
+    if values.get("proposal") == "waiting":
+        values["proposal"] = rows.of("proposal")
+    if values.get("run") == "its run":
+        values["run"] = rows.of("run")
     return verb(**{KEYWORDS.get(row, row): found}, **values, by=by)
 
 
@@ -173,6 +230,7 @@ def call(verb, row, values, *, rows, by):
 )
 def test_who_may(rows, actors, verb, row, values, allowed):
     assert allowed < set(actors)
+    rows.of(row)
     before = everything()
     for name, actor in actors.items():
         if name not in allowed:
@@ -189,7 +247,7 @@ def test_a_right_ends_with_the_membership_role(house):
     agents.register(workspace=house.workspace, name="a", owner=house.viewer, by=house.by_governor)
     MembershipFactory(workspace=house.workspace, role="governor")
     memberships.add(workspace=house.workspace, user=house.governor, role="viewer", by=BY_SYSTEM)
-    with refused(NotAllowed, "may not own agents"):
+    with refused(NotAllowed, "may not govern agents"):
         agents.register(
             workspace=house.workspace, name="b", owner=house.viewer, by=house.by_governor
         )

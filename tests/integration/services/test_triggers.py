@@ -5,16 +5,14 @@ from __future__ import annotations
 import pytest
 
 from governance.domain.errors import InvalidInput, NotFound
-from governance.models import Agent, Decision, Proposal, Run, Trigger
+from governance.models import ActionType, Agent, Decision, Proposal, Run, Trigger
 from governance.services import triggers
 from tests.factories import (
     BY_SYSTEM,
     AgentFactory,
     CeilingFactory,
-    EmptyWorkspaceFactory,
     halted,
     paused,
-    publish_rules,
     retired,
 )
 from tests.integration.services.checks import kinds, recorded, refused
@@ -29,9 +27,9 @@ def fire(agent, *, source="data_sync", **values):
     return triggers.fire(agent=agent, source=source, **values)
 
 
-# maturity, route, the run's state, whether a proposal to start it waits
+# maturity, route, the run's state, whether a proposal waits: to start it, or to train the agent
 FROM_A_MACHINE = [
-    ("student", "training", None, False),
+    ("student", "training", None, True),
     ("intern", "proposal", "queued", True),
     ("supervised", "supervision", "queued", False),
     ("autonomous", "execution", "running", False),
@@ -93,7 +91,10 @@ def test_a_ceiling_counts_for_the_start_as_well(house):
 
 
 ENTRIES = [
-    ("student", ["trigger.fired", "decision.training"]),
+    (
+        "student",
+        ["trigger.fired", "proposal.proposed", "trigger.blocked", "decision.training"],
+    ),
     (
         "intern",
         [
@@ -181,8 +182,7 @@ def test_deep_context_is_refused(house):
 
 
 def test_without_its_own_action_type_nothing_half_done_is_left():
-    workspace = EmptyWorkspaceFactory()
-    publish_rules(workspace)
-    agent = AgentFactory(workspace=workspace, maturity="intern")
+    agent = AgentFactory(maturity="intern")
+    ActionType.objects.filter(key="run_start").update(enabled=False)  # which no service does
     with refused(NotFound, "no enabled action type 'run_start'"):
         fire(agent)

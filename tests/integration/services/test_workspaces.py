@@ -100,15 +100,20 @@ def test_install_makes_what_is_missing_and_leaves_what_is_there():
             "integration_connect",
             "integration_connect_keyed",
             "run_start",
+            "training_start",
             "workflow_trigger",
         ],
         "policy_version": 1,
     }
     assert kinds(entries) == [
         "workspace.active",
-        *["action_type.created"] * 9,
+        *["action_type.created"] * 10,
         "policy_version.draft",
         "policy_version.published",
+        "training_topic.defined",
+        *["criteria.defined"] * 3,
+        "constitution_version.draft",
+        "constitution_version.published",
     ]
     workspace = Workspace.objects.get(name="fresh")
     publish_rules(workspace, rule("mine"))

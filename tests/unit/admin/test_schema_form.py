@@ -581,3 +581,35 @@ def test_other_fields_stay_exactly_as_they_were(pair, draw):
     text = {"number": "41", "json": "[41]"}.get(field.widget, "forty-one")
     result = read(schema, value, {field.name: text})
     assert exactly({**result, field.key: None}) == exactly({**value, field.key: None})
+
+
+# --- What nobody edits ----------------------------------------------------------------------------
+
+FIXED = {
+    "properties": {
+        "id": {"title": "Plan", "type": "string", "readOnly": True},
+        "parts": {"type": "array", "readOnly": True},
+        "hours": {"type": "number", "readOnly": False},
+    },
+    "required": ["id", "hours"],
+}
+HELD = {"id": "<b>7</b>", "parts": [1, {"a": None}], "hours": 8}
+
+
+def test_what_is_read_only_is_shown_and_has_no_input():
+    html = schema_form.render(FIXED, HELD, "f")
+    assert set(Browser(html).data) == {"f/hours"}
+    assert '<p class="exact">&lt;b&gt;7&lt;/b&gt;</p>' in html
+    assert html.count("cannot be changed") == 2
+    assert "Include" not in html
+
+
+def test_what_is_read_only_comes_back_as_it_was_whatever_is_sent():
+    typed = {"f/hours": "9", "f/id": "8", "f/parts": "[]", "f/parts:include": "off"}
+    read = schema_form.read(FIXED, typed, "f", HELD)
+    assert read == {**HELD, "hours": 9}
+    assert read["parts"] is not HELD["parts"]
+
+
+def test_what_is_read_only_and_not_there_can_be_added():
+    assert "f/id:include" in sent(FIXED, {"hours": 8})

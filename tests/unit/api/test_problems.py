@@ -33,6 +33,7 @@ def test_every_code_is_in_the_table(error):
         (errors.IdempotencyConflict("x"), 409),
         (errors.ExecutionDisabled("x"), 503),
         (errors.StaleState("x"), 409),
+        (errors.RunHeld("x"), 409),
         (errors.AlreadyDecided("x"), 409),
         (errors.PlanChanged("x"), 409),
         (errors.LeaseLost("x"), 409),

@@ -14,6 +14,8 @@ CODES = {
     "IdempotencyConflict": "idempotency_conflict",
     "ExecutionDisabled": "execution_disabled",
     "StaleState": "stale_state",
+    "NotReady": "not_ready",
+    "RunHeld": "run_held",
     "AlreadyDecided": "already_decided",
     "PlanChanged": "plan_changed",
     "LeaseLost": "lease_lost",
@@ -30,6 +32,6 @@ def test_every_error_has_a_code_of_its_own():
     assert found == CODES
 
 
-@pytest.mark.parametrize("name", ["AlreadyDecided", "PlanChanged", "LeaseLost"])
+@pytest.mark.parametrize("name", ["RunHeld", "AlreadyDecided", "PlanChanged", "LeaseLost"])
 def test_what_is_too_late_is_a_stale_state(name):
     assert issubclass(CLASSES[name], errors.StaleState)

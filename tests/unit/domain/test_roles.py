@@ -4,15 +4,15 @@ import pytest
 
 from governance.domain.roles import Right, Role, may
 
-#              view  start decide govern
+#              view  start decide supervise govern
 TABLE = {
-    "viewer": "x     .     .      .",
-    "auditor": "x     .     .      .",
-    "reviewer": "x     .     x      .",
-    "supervisor": "x     x     x      .",
-    "governor": "x     x     x      x",
+    "viewer": "x     .     .      .         .",
+    "auditor": "x     .     .      .         .",
+    "reviewer": "x     .     x      .         .",
+    "supervisor": "x     x     x      x         .",
+    "governor": "x     x     x      x         x",
 }
-COLUMNS = ["view", "start", "decide", "govern"]
+COLUMNS = ["view", "start", "decide", "supervise", "govern"]
 
 
 def cells():

@@ -85,6 +85,33 @@ TABLES = {
         in_doubt  . . x x . .
         expired   . . . . . .
     """,
+    # running <-> paused;  running | paused -> completed | terminated | failed
+    "supervision session": """
+        running     . x x x x
+        paused      x . x x x
+        completed   . . . . .
+        terminated  . . . . .
+        failed      . . . . .
+    """,
+    # scheduled -> in_progress -> completed | failed | cancelled;  scheduled -> cancelled
+    "training session": """
+        scheduled    . x . . x
+        in_progress  . . x x x
+        completed    . . . . .
+        failed       . . . . .
+        cancelled    . . . . .
+    """,
+    "exam": """
+        running  . x x x
+        passed   . . . .
+        failed   . . . .
+        aborted  . . . .
+    """,
+    "constitution version": """
+        draft      . x x
+        published  . . .
+        discarded  . . .
+    """,
 }
 
 INITIAL = {
@@ -99,6 +126,10 @@ INITIAL = {
     "execution step": "pending",
     "device": "active",
     "device command": "waiting",
+    "supervision session": "running",
+    "training session": "scheduled",
+    "exam": "running",
+    "constitution version": "draft",
 }
 
 TERMINAL = {
@@ -113,6 +144,10 @@ TERMINAL = {
     "execution step": {"done", "failed", "skipped", "not_run"},
     "device": {"retired"},
     "device command": {"done", "failed", "expired"},
+    "supervision session": {"completed", "terminated", "failed"},
+    "training session": {"completed", "failed", "cancelled"},
+    "exam": {"passed", "failed", "aborted"},
+    "constitution version": {"published", "discarded"},
 }
 
 

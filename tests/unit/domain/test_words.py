@@ -3,14 +3,17 @@ from __future__ import annotations
 import pytest
 
 from governance.domain.words import (
+    Availability,
     BoardState,
     CanvasKind,
     Complexity,
     DecisionKind,
     Effect,
     FieldType,
+    InterventionKind,
     Maturity,
     Mode,
+    Opinion,
     ProposalKind,
     Reversibility,
     ReviewVerdict,
@@ -35,6 +38,9 @@ VALUES = [
     (CanvasKind, ["chart", "sheet", "form", "markdown", "orchestration"]),
     (FieldType, ["text", "number", "date", "checkbox", "select"]),
     (BoardState, ["todo", "doing", "done", "failed"]),
+    (InterventionKind, ["pause", "resume", "correct", "terminate"]),
+    (Availability, ["online", "away", "offline"]),
+    (Opinion, ["for", "against", "unsure"]),
 ]
 
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from governance.execution.deadline import DeadlineExceeded, deadline
+from governance.execution.deadline import DeadlineExceeded, deadline, suspended
 
 
 def interrupted(seconds, work) -> str:
@@ -73,3 +73,40 @@ def test_other_threads_are_let_be():
     thread.start()
     thread.join()
     assert ended == [True]
+
+
+def test_while_it_waits_for_a_person_the_clock_stands_still():
+    with deadline(0.4):
+        with suspended():
+            time.sleep(0.5)
+        time.sleep(0.1)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_what_was_left_before_is_left_afterwards():
+    def work():
+        with suspended():
+            time.sleep(0.3)
+        time.sleep(5)
+
+    began = time.monotonic()
+    assert interrupted(0.2, work) == "It took longer than 0.2 s."
+    assert 0.45 < time.monotonic() - began < 2
+
+
+def test_waiting_for_a_person_does_not_stop_the_deadline_around():
+    def work():
+        with deadline(30), suspended():
+            time.sleep(5)
+
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceeded), deadline(0.2):
+        work()
+    assert time.monotonic() - began < 2
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_without_a_deadline_there_is_nothing_to_stop():
+    with suspended():
+        pass
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

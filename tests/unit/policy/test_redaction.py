@@ -99,7 +99,27 @@ TEXTS = [
     ("the password=hunter2 was refused", f"the password={MASK} was refused"),
     ("{'password': 'p w', 'n': 1}", f"{{'password': '{MASK}', 'n': 1}}"),
     ('{"a": "{\\"token\\": \\"abc\\"}"}', f'{{"a": "{{\\"token\\": \\"{MASK}\\"}}"}}'),
+    # tokens known by their form alone
+    ("use sk-live-abcdefghijklmnopqrstuvwxyz123456 now", f"use {MASK} now"),
+    ("sk_live_abcdefghijklmnopqrstuvwx", MASK),
+    ("sk-proj-abcdefghijklmnopqrstuvwxyz", MASK),
+    ("sk-ant-api03-abc_DEF-ghijklmnop", MASK),
+    ("rk_test_abcdefghijklmnop1234", MASK),
+    (f"(ghp_{'a' * 36})", f"({MASK})"),
+    (f"github_pat_{'a' * 40}", MASK),
+    ("AKIAABCDEFGHIJKLMNOP.", f"{MASK}."),
+    ("xoxb-123456789012-abc", MASK),
+    ("a eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc_def-ghij b", f"a {MASK} b"),
+    ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.", MASK),
+    (
+        "k:\n-----BEGIN RSA PRIVATE KEY-----\nMIIE+/=\n-----END RSA PRIVATE KEY-----\nb",
+        f"k:\n{MASK}\nb",
+    ),
+    ("-----BEGIN PRIVATE KEY-----\\nMIIE", MASK),  # cut off, and its line break escaped
     # what is none
+    ("sk-learn is a library", "sk-learn is a library"),
+    ("-----BEGIN CERTIFICATE-----\nMIIE", "-----BEGIN CERTIFICATE-----\nMIIE"),
+    ("eyJ is how one begins", "eyJ is how one begins"),
     ("https://x.test/?tokens=3&page=2", "https://x.test/?tokens=3&page=2"),
     ("the bearer of news", "the bearer of news"),
     ("mail me: somebody@example.com", "mail me: somebody@example.com"),
@@ -132,6 +152,7 @@ MEMBERS = [
     ),
     ({"secret": {"password": "x", "name": "y"}}, {"secret": {"password": MASK, "name": "y"}}),
     ({"tokens": "3", "password_hint": "dog"}, {"tokens": "3", "password_hint": "dog"}),
+    ({"note": "sk-live-abcdefghijklmnop1234"}, {"note": MASK}),
     ([{"url": "https://x.test/?sig=abc"}], [{"url": f"https://x.test/?sig={MASK}"}]),
 ]
 

@@ -28,6 +28,10 @@ PREFIXES = [
     "bearer ",
     "basic ",
     "authorization: bearer ",
+    "sk-",
+    "ghp_",
+    "eyJ",
+    "-----BEGIN ",
 ]
 
 REPEATED = [
@@ -49,6 +53,16 @@ REPEATED = [
     "authorization: a-",
     "authorization:[",
     "x-api-key:[",
+    "sk-live-",
+    "-sk-live",
+    "-eyJaaaaaaaaaa",
+    ".eyJaaaaaaaaaa",
+    "-eyJaaaaaaaaaa.eyJ",
+    "xoxb-",
+    "AKIA",
+    "-----BEGIN PRIVATE KEY",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY-----\n-----END ",
 ]
 
 STARTED = [
@@ -71,6 +85,9 @@ STARTED = [
     ("aa://", "a"),
     ("a", "."),
     ("", "x"),
+    ("-----BEGIN PRIVATE KEY-----", "a-"),
+    ("-----BEGIN ", "A"),
+    ("eyJaaaaaaaaaa.eyJ", "a"),
 ]
 
 
@@ -118,6 +135,7 @@ def test_all_patterns_are_looked_at():
         "_ASSIGNED",
         "_AUTHORIZATION",
         "_COOKIES",
+        "FORMS",
         "_HEADERS",
         "_SCHEMES",
         "_USERINFO",

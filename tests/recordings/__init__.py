@@ -1,0 +1,1 @@
+"""Tests on recorded conversations of real agents; skipped by name where there are none."""
