@@ -4,8 +4,8 @@
 PYTHON ?= python3
 # Extra arguments, as in: make demo ARGS=--once     make test ARGS="-k proposals -x"
 ARGS ?=
-# How many processes the tests are spread over; some always wait for something.
-WORKERS ?= 3
+# How many processes the tests are spread over.
+WORKERS ?= 2
 # Folders of tests/unit that know no database, and are not run again on another.
 PURE := browser domain engines exams handlers outbound policy runtimes
 # What `make test-long` runs, and over how many processes: most of them wait for others.

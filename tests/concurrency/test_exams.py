@@ -119,14 +119,14 @@ def hanging(school):
 
 
 def sandboxes(parent):
-    command = ["ps", "-o", "pid=,args=", "--ppid", str(parent)]
+    command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(parent)]
     listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     return [int(line.split()[0]) for line in listed.splitlines() if "child.py" in line]
 
 
 def gone(process_id):
     listed = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(process_id)], capture_output=True, text=True, check=False
+        ["ps", "-ww", "-o", "stat=", "-p", str(process_id)], capture_output=True, text=True, check=False
     ).stdout.strip()
     return not listed or listed.startswith("Z")
 

@@ -190,7 +190,7 @@ def test_more_processor_time_than_it_has_ends_it(sit, monkeypatch):
 def test_nothing_is_left_running(sit):
     with pytest.raises(Stopped):
         sit("Ends", {"how": "hanging"}, seconds=0.5)
-    command = ["ps", "-o", "args=", "--ppid", str(os.getpid())]
+    command = ["ps", "-ww", "-o", "args=", "--ppid", str(os.getpid())]
     listed = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "child.py" not in listed.stdout
 
@@ -471,7 +471,7 @@ def test_a_program_dies_with_whoever_examines_it(around, tmp_path):
 def wait_for_child(parent: int) -> int:
     ends_at = time.monotonic() + 30
     while time.monotonic() < ends_at:
-        command = ["ps", "-o", "pid=,args=", "--ppid", str(parent)]
+        command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(parent)]
         listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         found = [line.split()[0] for line in listed.splitlines() if "child.py" in line]
         if found:
