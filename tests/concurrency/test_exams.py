@@ -126,7 +126,10 @@ def sandboxes(parent):
 
 def gone(process_id):
     listed = subprocess.run(
-        ["ps", "-ww", "-o", "stat=", "-p", str(process_id)], capture_output=True, text=True, check=False
+        ["ps", "-ww", "-o", "stat=", "-p", str(process_id)],
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout.strip()
     return not listed or listed.startswith("Z")
 
