@@ -8,7 +8,7 @@ ARGS ?=
 WORKERS ?= 2
 # Folders of tests/unit that know no database, and are not run again on another.
 PURE := browser domain engines exams handlers outbound policy runtimes
-# What `make test-long` runs, and over how many processes: most of them wait for others.
+# What `make test-long` runs; over how many processes tests are spread that mostly wait for others.
 LONG ?= tests/concurrency tests/recordings
 LONG_WORKERS ?= 3
 # The server (and a database on it to connect to) where the tests create databases of their own.
@@ -78,7 +78,7 @@ chaos: $(SERVICES) ## Kill workers at random and count (KILLS=1000, CHAOS_DATABA
 .PHONY: test-browser
 test-browser: $(BROWSER) ## Run the browser tests in the Chromium at CHROMIUM
 	@test -x '$(CHROMIUM)' || { echo "No browser at $(CHROMIUM). Install Chromium, or name one: make test-browser CHROMIUM=/path/to/chromium" >&2; exit 1; }
-	CHROMIUM='$(CHROMIUM)' DJANGO_ALLOW_ASYNC_UNSAFE=true $(BIN)/python -m pytest -n $(WORKERS) -m browser -rs tests/browser $(ARGS)
+	CHROMIUM='$(CHROMIUM)' DJANGO_ALLOW_ASYNC_UNSAFE=true $(BIN)/python -m pytest -n $(LONG_WORKERS) -m browser -rs tests/browser $(ARGS)
 
 .PHONY: check
 check: $(DEV) ## Lint, format, types, import contracts, migrations, Django's own checks
