@@ -1,27 +1,32 @@
-"""Keep a lease alive while a handler is at work."""
+"""Heartbeats: a process at work keeps its lease, or shows that it is alive."""
 
 from __future__ import annotations
 
-import datetime
 import logging
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from django.db import DatabaseError, connection
 
 from governance.domain.errors import LeaseLost
-from governance.execution import claims
-from governance.models import Execution
 
 log = logging.getLogger(__name__)
 
+SHOWN_SECONDS = 5.0
+"""How often a process without a lease shows that it is alive."""
+
 
 class Heartbeat:
-    """While open, extends the execution's lease every third of it, from a thread of its own."""
+    """While open, calls `beat` every `seconds`, from a thread of its own.
 
-    def __init__(self, execution: Execution, *, lease: datetime.timedelta) -> None:
-        self._execution, self._lease = execution, lease
+    It ends by itself when `beat` raises LeaseLost: whoever records what was done will find that
+    out as well.
+    """
+
+    def __init__(self, beat: Callable[[], object], *, seconds: float = SHOWN_SECONDS) -> None:
+        self._call, self._seconds = beat, seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -40,12 +45,12 @@ class Heartbeat:
 
     def _beat(self) -> None:
         try:
-            while not self._stop.wait(self._lease.total_seconds() / 3):
+            while not self._stop.wait(self._seconds):
                 try:
-                    claims.hold(self._execution, lease=self._lease)
+                    self._call()
                 except LeaseLost:
-                    return  # the recording transaction will find out as well
+                    return
                 except DatabaseError as error:
-                    log.warning("The lease could not be extended, trying again: %s", error)
+                    log.warning("The heartbeat failed, trying again: %s", error)
         finally:
             connection.close()

@@ -6,6 +6,7 @@ import datetime
 import json
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
@@ -212,7 +213,8 @@ def _run_remote(work: Work, row: ExecutionStep, step: Step) -> None:
     if resending and row.effect != Effect.KEYED:
         outcome = Outcome(StepState.IN_DOUBT, error="It was sent before, and never reported.")
     else:
-        with Heartbeat(work.execution, lease=work.lease):
+        extend = partial(claims.hold, work.execution, lease=work.lease)
+        with Heartbeat(extend, seconds=work.lease.total_seconds() / 3):
             outcome = _call_remote(work.execution, row, step, resending=resending)
     failpoints.reach("handled")
     _settle(work, row, outcome)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from governance.domain.errors import InvalidInput
 from governance.domain.values import Json, canonical, canonical_text
+from governance.policy import cel_errors
 
 MAX_EXPRESSION = 2_000
 """Longest CEL expression accepted, in characters."""
@@ -81,7 +82,7 @@ class Expression:
         try:
             self._compiled = environment.compile(source)
         except (RuntimeError, TypeError, ValueError) as error:  # TypeError: no valid Unicode
-            raise InvalidInput(f"it does not compile: {_first_line(error)}") from error
+            raise InvalidInput(f"it does not compile: {cel_errors.plain(error)}") from error
         if boolean and self._compiled.return_type() != cel.Type.BOOL:
             raise InvalidInput("it must be true or false; compare it with something")
 
@@ -90,7 +91,7 @@ class Expression:
         try:
             found = self._compiled.eval(self._environment.Activation(dict(facts)))
         except Exception as error:  # the binding documents no error types
-            raise InvalidInput(f"it cannot be evaluated: {_first_line(error)}") from error
+            raise InvalidInput(f"it cannot be evaluated: {cel_errors.plain(error)}") from error
         if found.type() == cel.Type.ERROR:
             raise InvalidInput(f"it cannot be evaluated: {found.value()}")
         value = found.plain_value()
@@ -179,8 +180,3 @@ def shown(action_type: str, params: Params, *, most: int = 300) -> str:
     """A call in a sentence, cut after `most` characters of its arguments."""
     text = canonical_text(params)
     return f"{action_type} {text if len(text) <= most else f'{text[:most]}...'}"
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return text.removeprefix("INVALID_ARGUMENT: ").removeprefix("ERROR: ").removeprefix("<input>:")

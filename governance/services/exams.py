@@ -21,11 +21,11 @@ from governance.domain.values import Json, require_text
 from governance.domain.words import Maturity
 from governance.exams import layers
 from governance.exams.errors import SandboxFailed
+from governance.execution.heartbeat import Heartbeat
 from governance.models import Agent, Exam, ExamAnswer, ExamCase, Workspace
 from governance.policy import exams
 from governance.services import maturity, memberships, programs, sittings
 from governance.services.exam_cases import DEFAULT_SET
-from governance.services.heartbeats import Heartbeat
 from governance.services.sittings import NeverBegan, Room, Sitting
 
 EXAMINER = system("examiner")

@@ -21,6 +21,7 @@ from governance.domain.errors import GovernanceError, InvalidInput, RunHeld, Sta
 from governance.domain.states import RunState, WorkspaceState
 from governance.domain.values import Json
 from governance.execution.deadline import DeadlineExceeded, deadline
+from governance.execution.heartbeat import Heartbeat
 from governance.models import Agent, AllowedHost, Run, Trigger
 from governance.runtimes import in_process
 from governance.runtimes.base import (
@@ -36,7 +37,6 @@ from governance.runtimes.http import Http
 from governance.runtimes.in_process import InProcess
 from governance.services import runs, secrets, watching
 from governance.services.agent_tools import HELD_SECONDS, LiveTools
-from governance.services.heartbeats import Heartbeat
 
 log = logging.getLogger(__name__)
 
