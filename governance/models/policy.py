@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import ClassVar
 
-from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -16,42 +14,26 @@ from governance.domain.words import Route
 from governance.models.base import (
     Record,
     RecordQuerySet,
-    Stateful,
     one_of,
     set_exactly_in,
     state_check,
 )
+from governance.models.version import Version, VersionQuerySet
 from governance.policy.conditions import MAX_LENGTH
 from governance.policy.rules import TIGHTENING, RuleSource
 
 
-class PolicyVersionQuerySet(RecordQuerySet["PolicyVersion"]):
+class PolicyVersionQuerySet(VersionQuerySet["PolicyVersion"]):
     """Reads."""
 
-    def newest(self, workspace_id: uuid.UUID) -> PolicyVersion | None:
-        """The newest published version, which is the one in force."""
-        published = self.of(workspace_id).filter(state=PolicyState.PUBLISHED)
-        return published.order_by("-number").first()
 
-
-class PolicyVersion(Stateful, Record):
+class PolicyVersion(Version):
     """A set of rules. `number` counts published versions of a workspace from 1, without gaps."""
 
     LIFECYCLE: ClassVar = states.POLICY
 
     state = models.CharField(
         max_length=20, choices=PolicyState.choices, default=states.POLICY.initial, editable=False
-    )
-    number = models.PositiveIntegerField(null=True, editable=False)
-    note = models.TextField(max_length=2_000, blank=True)
-    digest = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001  null until published, and a CHECK pairs it with the state
-    published_at = models.DateTimeField(null=True, editable=False)
-    published_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.PROTECT,
-        null=True,
-        editable=False,
-        related_name="+",
     )
 
     objects = PolicyVersionQuerySet.as_manager()
